@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""The server behind the ADD-of-a-URL cases: httpd.py PORT, on loopback only. All answers are made up here."""
+import http.server
+import io
+import sys
+import tarfile
+
+TEXT = b"from the web\n"
+MODIFIED = "Sun, 09 Sep 2001 01:46:40 GMT"
+
+
+def small_tar():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        info = tarfile.TarInfo("packed/file")
+        info.size = len(TEXT)
+        info.mtime = 1000000000
+        tar.addfile(info, io.BytesIO(TEXT))
+    raw = bytearray(out.getvalue())
+    raw[4:8] = b"\0\0\0\0"  # gzip's time stamp
+    return bytes(raw)
+
+
+PAGES = {
+    "/stave-e2e": (200, {}, b"stave-e2e\n"),
+    "/file.txt": (200, {"Last-Modified": MODIFIED}, TEXT),
+    "/dir/other.txt": (200, {"Last-Modified": MODIFIED}, TEXT),
+    "/undated.txt": (200, {}, TEXT),
+    "/named": (200, {"Content-Disposition": 'attachment; filename="real-name.txt"', "Last-Modified": MODIFIED}, TEXT),
+    "/archive.tar.gz": (200, {"Last-Modified": MODIFIED, "Content-Type": "application/gzip"}, small_tar()),
+    "/redirect": (302, {"Location": "/file.txt"}, b""),
+    "/a%20b.txt": (200, {"Last-Modified": MODIFIED}, TEXT),
+    "/empty.txt": (200, {"Last-Modified": MODIFIED}, b""),
+    "/": (200, {"Last-Modified": MODIFIED}, TEXT),
+    "/gone": (404, {}, b"no such page\n"),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, body):
+        status, headers, data = PAGES.get(self.path.partition("?")[0], PAGES["/gone"])
+        self.send_response_only(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def do_GET(self):
+        self.answer(True)
+
+    def do_HEAD(self):
+        self.answer(False)
+
+    def log_message(self, *args):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
