@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+chmod 711 m

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+ln m/a m/b

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+chmod 700 d; chmod 750 d/srv
