@@ -62,8 +62,9 @@ chown 0:100 srv/sgid
 chmod 2755 srv/sgid
 printf 'hard\n' >srv/hard1
 ln srv/hard1 srv/hard2
-printf 'x\n' >srv/xattr
-bin/probe setxattr srv/xattr user.base value
+printf 'capped\n' >srv/capped
+chmod 755 srv/capped
+bin/probe setcap srv/capped
 printf 'c\n' >srv/tree/a/b/c
 printf 'd\n' >srv/tree/a/d
 printf 'e\n' >srv/tree/e

@@ -23,6 +23,10 @@ int main(int argc, char **argv)
 
     if (strcmp(verb, "setxattr") == 0 && argc == 5)
         return setxattr(path, argv[3], argv[4], strlen(argv[4]), 0) ? fail(path) : 0;
+    if (strcmp(verb, "setcap") == 0) { /* cap_net_raw+ep, revision 2 */
+        static const unsigned char cap[20] = {1, 0, 0, 2, 0, 0x20};
+        return setxattr(path, "security.capability", cap, sizeof cap, 0) ? fail(path) : 0;
+    }
     if (strcmp(verb, "rmxattr") == 0 && argc == 4)
         return removexattr(path, argv[3]) ? fail(path) : 0;
     if (strcmp(verb, "getxattr") == 0 && argc == 4) {

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+mkdir e; tar -cf empty.tar -T /dev/null; rmdir e
