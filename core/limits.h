@@ -1,0 +1,60 @@
+/* core/limits.h - every bound of stave, with the reason for its number. */
+#ifndef STAVE_CORE_LIMITS_H
+#define STAVE_CORE_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Dockerfile, .dockerignore: THREATS D09.  Also keeps offsets in 32 bits. */
+#define STV_MAX_SOURCE ((size_t)16 << 20)
+/* The reference refuses physical lines of 64 KiB and more (DOCKERFILE.md). */
+#define STV_MAX_PHYSICAL_LINE ((size_t)65536)
+/* A logical line after joining; THREATS D09. */
+#define STV_MAX_LINE ((size_t)1 << 20)
+/* One expanded string, and all of one file together; THREATS D09. */
+#define STV_MAX_EXPANDED ((size_t)1 << 20)
+#define STV_MAX_EXPANDED_TOTAL ((size_t)16 << 20)
+/* Nested ${a:-${b:-...}}; THREATS D09. */
+#define STV_MAX_NESTING 64
+/* Findings shown for one file before the rest is only counted. */
+#define STV_MAX_DIAGS 20
+
+/* JSON from outside: manifest and index, config, depth; THREATS C11. */
+#define STV_MAX_MANIFEST ((size_t)4 << 20)
+#define STV_MAX_CONFIG ((size_t)8 << 20)
+#define STV_MAX_JSON_DEPTH 64
+#define STV_MAX_INDEX_ENTRIES 10000
+#define STV_MAX_INDEX_DEPTH 4
+
+/* Layer tar: THREATS B15, B16. */
+#define STV_MAX_PAX_BLOCK ((size_t)1 << 20)
+#define STV_MAX_PATH ((size_t)4096)
+#define STV_MAX_NAME ((size_t)255)
+#define STV_MAX_XATTR ((size_t)64 << 10)
+#define STV_MAX_XATTR_TOTAL ((size_t)1 << 20)
+#define STV_MAX_TAR_ENTRIES ((uint64_t)10000000)
+#define STV_MAX_TAR_DEPTH 1024
+#define STV_MAX_LAYER ((uint64_t)64 << 30)
+/* Decompression: abort above this ratio once this much came out; B17. */
+#define STV_MAX_RATIO 2000
+#define STV_RATIO_GRACE ((uint64_t)1 << 30)
+#define STV_MAX_ZSTD_WINDOW_LOG 27
+
+/* moby's maxLayerDepth (CONVENTIONS D4); warned from 100 on. */
+#define STV_MAX_LAYERS 125
+/* overlayfs: 501 lower directories are EINVAL (RELIABILITY V14). */
+#define STV_MAX_OVERLAY_LOWERS 480
+
+/* /etc/passwd and /etc/group of an image: THREATS B12. */
+#define STV_MAX_PASSWD ((size_t)1 << 20)
+#define STV_MAX_PASSWD_LINE ((size_t)64 << 10)
+#define STV_MAX_GROUPS 1024
+
+/* One line of a step's output in the display; the log keeps all (D17). */
+#define STV_MAX_LOG_LINE ((size_t)64 << 10)
+#define STV_MAX_STEP_TAIL ((size_t)2 << 20)
+
+/* A reference as a user types it (distribution grammar, THREATS C14). */
+#define STV_MAX_REFERENCE ((size_t)255)
+
+#endif /* STAVE_CORE_LIMITS_H */
