@@ -65,6 +65,12 @@ int main(int argc, char **argv)
             return fail(path);
         return close(fd);
     }
+    if (strcmp(verb, "cat") == 0 && argc == 4) { /* without a shell in between */
+        char buf[8192];
+        int in = open(path, O_RDONLY), out = open(argv[3], O_CREAT | O_WRONLY, 0644);
+        ssize_t n = in < 0 || out < 0 ? -1 : read(in, buf, sizeof buf);
+        return n < 0 || write(out, buf, (size_t)n) != n ? fail(path) : 0;
+    }
     if (strcmp(verb, "exchange") == 0 && argc == 4)
         return renameat2(AT_FDCWD, path, AT_FDCWD, argv[3], RENAME_EXCHANGE) ? fail(path) : 0;
     if (strcmp(verb, "rename") == 0 && argc == 4)
