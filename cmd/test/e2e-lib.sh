@@ -34,8 +34,7 @@ e2e_serve() {
 
 e2e_bases() {
     local name
-    e2e_tmp
-    E2E_BASES=${STAVE_BASES_DIR:-$E2E_TMP/bases}
+    E2E_BASES=${STAVE_BASES_DIR:-/var/tmp/stave-bases}
     for name in "$@"; do
         "$E2E_TOP/testdata/bases/make-base" "$name" "$E2E_BASES"
     done

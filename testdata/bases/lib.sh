@@ -8,7 +8,8 @@ debian_root() {
     shift
     include=$(IFS=,; echo "ca-certificates${*:+,$*}")
     acquire=$(mktemp)
-    apt-config dump | grep '^Acquire::' | grep -v -e IndexTargets -e '""' >"$acquire" || true
+    # Proxy, certificates, clock; not the index selection and the like.
+    apt-config dump | grep -E '^Acquire::(https?|ftp|Check-|Retries|Force|.*[Pp]roxy)' | grep -v '""' >"$acquire" || true
     rmdir "$root"
     # No documents, no translations, no package lists: the base is only built upon.
     mmdebstrap --quiet --mode=root --variant=minbase --format=directory --include="$include" \

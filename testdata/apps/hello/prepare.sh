@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+set -euo pipefail
+gcc -Os -static -s -o hello hello.c
