@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# packages: docker-registry curl python3
 # Functions for the end-to-end test scripts. Source it under `set -euo pipefail`, and `trap e2e_cleanup EXIT`.
 # Everything that a function starts is remembered by its process id (and start time) and ended by e2e_cleanup.
 #

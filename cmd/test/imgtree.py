@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# packages: python3 zstd
 """Print an image archive as JSON: its config, and its file tree with all layers flattened.
 
     imgtree.py [--base FILE] [--mtime PATH]... [--platform OS/ARCH[/VARIANT]] [--compact] FILE
