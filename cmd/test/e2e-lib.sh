@@ -85,7 +85,7 @@ END
 e2e_start_http() {
     local port
     port=$(e2e_free_port)
-    e2e_serve python3 "$E2E_TOP/testdata/e2e/httpd.py" "$port"
+    e2e_serve python3 "$E2E_TOP/testdata/e2e/httpd.py" "$port" >/dev/null
     E2E_HTTP=http://127.0.0.1:$port
     e2e_wait_http "$E2E_HTTP/stave-e2e"
 }

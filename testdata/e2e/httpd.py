@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The server behind the ADD-of-a-URL cases: httpd.py PORT, on loopback only. All answers are made up here."""
+"""The server behind the ADD-of-a-URL cases: httpd.py PORT, on loopback only.
+
+Port 0 means any free one; the port is printed. All answers are made up here.
+"""
 import http.server
 import io
 import sys
@@ -59,4 +62,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that went away is no event."""
+
+
+server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
