@@ -50,6 +50,8 @@ struct lay_entry {
 	size_t n_xattrs;
 	struct stv_digest digest; /* LAY_FILE: SHA-256 of the content */
 	uint64_t offset;	  /* LAY_FILE: of the content in the layer tar */
+	bool is_sparse; /* LAY_FILE: holes are left out of the tar, so that
+			   the content does not lie at ${offset} in one piece */
 };
 
 /*
@@ -57,5 +59,18 @@ struct lay_entry {
  * '/' were smaller than every byte.
  */
 int lay_path_cmp(const char *a, const char *b);
+
+/*
+ * lay_xattr_is_kept(name, type): does an extended attribute belong into a
+ * layer?  Not overlay's own (THREATS B08), not host state (security.selinux,
+ * security.ima ...), and not what this type of file cannot carry.
+ */
+bool lay_xattr_is_kept(const char *name, enum lay_type type);
+
+/*
+ * lay_entry_is_same(a, b): same type, mode, owner, mtime, xattrs, device
+ * numbers, link target and size?  Content is not looked at.
+ */
+bool lay_entry_is_same(const struct lay_entry *a, const struct lay_entry *b);
 
 #endif /* STAVE_CACHE_ENTRY_H */
