@@ -21,6 +21,13 @@
 #include "cache/db.h"
 
 #define SCHEMA_VERSION 1
+/*
+ * The WAL is copied into the database beyond so many pages, and at the end of
+ * a command beyond so many: copying costs two flushes, but who opens the
+ * store next has to read the WAL whole.
+ */
+#define WAL_PAGES 1000
+#define WAL_PAGES_AT_END 64
 /* How long another writer is waited for, and the longest single sleep. */
 #define BUSY_LIMIT_MS 60000
 #define BUSY_SLEEP_MS 25
@@ -40,6 +47,7 @@ struct prepared {
 struct cas_db {
 	sqlite3 *h;
 	STV_VEC(struct prepared) stmts;
+	int wal_pages;	   /* in the WAL after our last commit; 0: none */
 	int64_t waited_ms; /* by the busy handler since it last got through */
 };
 
@@ -207,6 +215,19 @@ make_schema(struct cas_store *s, struct stv_err **err)
 	return s->is_sync ? stv_fsat_sync_dir(s->root_fd, ".", err) : 0;
 }
 
+/* After each commit of ours, instead of SQLite's own checkpoints. */
+static int
+on_commit(void *arg, sqlite3 *h, const char *name, int n_pages)
+{
+	struct cas_db *db = arg;
+
+	db->wal_pages = n_pages;
+	if (n_pages >= WAL_PAGES)
+		(void)sqlite3_wal_checkpoint_v2(
+			h, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
 /* Settings of this connection. */
 static int
 set_up(struct cas_store *s, struct stv_err **err)
@@ -215,6 +236,9 @@ set_up(struct cas_store *s, struct stv_err **err)
 
 	(void)sqlite3_extended_result_codes(s->db->h, 1);
 	(void)sqlite3_busy_handler(s->db->h, on_busy, s->db);
+	(void)sqlite3_wal_hook(s->db->h, on_commit, s->db);
+	(void)sqlite3_db_config(s->db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1,
+				NULL);
 	/* Deleting and making the WAL again with each command costs more. */
 	(void)sqlite3_file_control(s->db->h, NULL, SQLITE_FCNTL_PERSIST_WAL,
 				   &persist);
@@ -308,6 +332,12 @@ free_db(struct cas_store *s)
 		return;
 	for (size_t i = 0; i < s->db->stmts.len; i++)
 		(void)sqlite3_finalize(s->db->stmts.v[i].st);
+	if (s->db->wal_pages > WAL_PAGES_AT_END) {
+		/* Not at the price of waiting for others. */
+		(void)sqlite3_busy_handler(s->db->h, NULL, NULL);
+		(void)sqlite3_wal_checkpoint_v2(
+			s->db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	}
 	stv_vec_fini(&s->db->stmts);
 	(void)sqlite3_close_v2(s->db->h);
 	free(s->db);
