@@ -1,4 +1,5 @@
 /* cache/view_file.c - the content of files in a merged view. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -131,20 +132,36 @@ read_from_tar(struct cas_store *store, const struct stv_digest *diff_id,
 }
 
 static int
-read_sparse(struct lay_view *v, size_t layer, const char *path, void *buf,
-	    uint64_t size, struct stv_err **err)
+read_from_fd(int fd, uint64_t offset, const char *path, void *buf,
+	     uint64_t size, struct stv_err **err)
 {
-	stv_auto_fd fd = -1;
-	int64_t got;
+	int64_t got = stv_pread_all(fd, buf, (size_t)size, offset);
 
-	if (open_in_snapshot(v, layer, path, &fd, err) < 0)
-		return -1;
-	got = stv_pread_all(fd, buf, (size_t)size, 0);
 	if (got < 0)
 		return stv_fail_errno(err, errno, "cannot read '%s'", path);
 	if ((uint64_t)got != size)
 		return stv_fail(err, STV_E_IO, "'%s' ends too early", path);
 	return 0;
+}
+
+/* The bytes of the file ${e}, by the cheapest way there is. */
+static int
+read_bytes(struct lay_view *v, size_t layer, const struct lay_entry *e,
+	   void *buf, struct stv_err **err)
+{
+	const struct stv_digest *diff_id = &lay_view_diff_ids(v)[layer];
+	stv_auto_fd fd = -1;
+	int r = open_in_blob(lay_view_store(v), diff_id, e, &fd, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 1)
+		return read_from_fd(fd, e->offset, e->path, buf, e->size, err);
+	if (!e->is_sparse)
+		return read_from_tar(lay_view_store(v), diff_id, e, buf, err);
+	if (open_in_snapshot(v, layer, e->path, &fd, err) < 0)
+		return -1;
+	return read_from_fd(fd, 0, e->path, buf, e->size, err);
 }
 
 int
@@ -153,7 +170,6 @@ lay_view_read(struct lay_view *v, const char *path, size_t max,
 {
 	stv_auto_free char *real = NULL;
 	stv_auto_free char *bytes = NULL;
-	const struct stv_digest *diff_ids = lay_view_diff_ids(v);
 	struct lay_entry e;
 	size_t layer;
 
@@ -167,10 +183,7 @@ lay_view_read(struct lay_view *v, const char *path, size_t max,
 	if (e.size == 0)
 		return 0;
 	bytes = stv_xmalloc((size_t)e.size);
-	if ((e.is_sparse
-		     ? read_sparse(v, layer, real, bytes, e.size, err)
-		     : read_from_tar(lay_view_store(v), &diff_ids[layer], &e,
-				     bytes, err)) < 0)
+	if (read_bytes(v, layer, &e, bytes, err) < 0)
 		return stv_wrap(err, "reading '/%s' of the image", real);
 	stv_buf_add(ret, bytes, (size_t)e.size);
 	return stv_buf_check(ret, path, err);
