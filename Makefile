@@ -1,15 +1,22 @@
 # stave - Dockerfile image builder.  GNU make >= 4.3; see 'make help'.
 #
 # One non-recursive makefile.  All output goes below $(B); variants (asan,
-# tsan, cov, fuzz) are other output folders of the same rules.
+# tsan, cov, fuzz, analyze) are other output folders of the same rules, made
+# by calling make again with another B.  What is longer than a recipe should
+# be lies in .ci/.
 
 B ?= build
 VERSION := $(shell cat VERSION)
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 PKG_CONFIG ?= pkg-config
 FLEX ?= flex
 BISON ?= bison
+PYTHON ?= python3
+CLANG ?= clang
+FUZZ_SECONDS ?= 30
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
@@ -67,7 +74,9 @@ HARDEN ?= -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 HARDEN := $(HARDEN)
 SAN ?=
 
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LINKED_PKGS) $(HEADER_PKGS) 2>/dev/null)
+ALL_PKGS := $(LINKED_PKGS) $(HEADER_PKGS)
+HAVE_PKGS := $(shell $(PKG_CONFIG) --exists $(ALL_PKGS) 2>/dev/null && echo yes)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(ALL_PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LINKED_PKGS) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs criterion 2>/dev/null)
 
@@ -94,12 +103,17 @@ $(B)/build: $(B)/stave
 
 # Objects depend on this stamp, which changes only when the flags do.
 FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
-$(B)/.flags: FORCE
+$(B)/.flags: FORCE $(if $(HAVE_PKGS),,missing-packages)
 	@mkdir -p $(B)
 	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
 		echo '$(subst ','\'',$(FLAGS_NOW))' > $@
-.PHONY: FORCE
+.PHONY: FORCE missing-packages
 FORCE:
+
+# Say which package is missing instead of showing a compiler's complaint.
+missing-packages:
+	@.ci/setup --check build
+	@$(PKG_CONFIG) --print-errors --exists $(ALL_PKGS)
 
 $(B)/%.o: %.c $(B)/.flags | $(GEN_H)
 	@mkdir -p $(@D)
@@ -151,6 +165,209 @@ $(foreach d,$(UNIT_FOLDERS),$(eval $(call unit-rule,$(d))))
 .PHONY: units
 units: $(UNIT_BINS) all
 
-.PHONY: clean
-clean:
+.PHONY: check-units
+check-units: units ## unit tests alone (no root, no network)
+	@.ci/run-units $(SUITE_PREFIX)units $(B)/test $(UNIT_FOLDERS)
+# Put before a suite's name in its closing line.
+SUITE_PREFIX ?=
+
+# ---- fuzz targets: with libFuzzer, or with a main that replays files ---------
+
+FUZZ_SRCS := $(foreach d,$(FOLDERS),$(wildcard $(d)/fuzz/fuzz_*.c))
+fuzz-name = $(patsubst fuzz_%,%,$(basename $(notdir $(1))))
+FUZZ_NAMES := $(foreach f,$(FUZZ_SRCS),$(call fuzz-name,$(f)))
+
+define fuzz-rule
+$(B)/fuzz/$(call fuzz-name,$(1)): $(1:%.c=$(B)/%.o) $(LIB_OBJS)
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	@$$(CC) $$(ALL_LDFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(PKG_LIBS) -ldl
+$(B)/replay/$(call fuzz-name,$(1)): $(1:%.c=$(B)/%.o) \
+		$(B)/core/fuzz/replay_main.o $(LIB_OBJS)
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	@$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) -ldl
+-include $(1:%.c=$(B)/%.d)
+endef
+$(foreach f,$(FUZZ_SRCS),$(eval $(call fuzz-rule,$(f))))
+
+.PHONY: fuzz-bins replay-bins check-replay fuzz
+fuzz-bins: $(FUZZ_NAMES:%=$(B)/fuzz/%)
+replay-bins: $(FUZZ_NAMES:%=$(B)/replay/%)
+
+check-replay: replay-bins ## the fuzz targets on their stored corpora
+	@.ci/run-replay $(SUITE_PREFIX)replay $(B)/replay $(FUZZ_NAMES)
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (30)
+	@+$(SUBMAKE) B=build/fuzz CC=$(CLANG) OPT="-O1 -g" HARDEN= \
+		SAN="-fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all" fuzz-bins
+	@.ci/run-fuzz build/fuzz/fuzz $(FUZZ_SECONDS) $(FUZZ_NAMES)
+
+# ---- what people call -------------------------------------------------------
+
+# One job a processor, unless the caller has said how many.
+JOBS ?= $(shell nproc)
+SUBMAKE = $(MAKE) --no-print-directory \
+	$(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+.PHONY: demo test e2e e2e-live setup bench
+demo: ## build stave, make a base image, build an image with it, run that
+	@.ci/setup build demo
+	@+$(SUBMAKE) all
+	@STAVE=$(CURDIR)/$(B)/stave cmd/demo.sh
+
+test: ## unit tests, fuzz corpora, end-to-end tests
+	@.ci/setup build test
+	@+$(SUBMAKE) units replay-bins
+	@+$(MAKE) --no-print-directory -k check-units check-replay e2e
+
+e2e: all ## end-to-end tests: recorded results, and cmd/test/*.sh
+	@STAVE=$(CURDIR)/$(B)/stave .ci/run-e2e $(SUITE_PREFIX)
+
+e2e-live: ## record the results of the end-to-end cases afresh, with BuildKit
+	@.ci/setup build test
+	@cmd/test/record-golden
+
+setup: ## install all packages that any target needs (Debian, Ubuntu; root)
+	@.ci/setup build demo test lint
+
+ifneq ($(wildcard bench/run),)
+bench: all ## measure stave, BuildKit and buildah in one run
+	@STAVE=$(CURDIR)/$(B)/stave bench/run
+endif
+
+# ---- variants ---------------------------------------------------------------
+
+.PHONY: asan tsan cov
+# Children between clone3 and exec are never instrumented (CHILD_OBJS).
+ASAN_ARGS = B=build/asan OPT="-O1 -g" HARDEN= \
+	SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer"
+asan: ## all tests under AddressSanitizer and UBSan
+	@+$(SUBMAKE) $(ASAN_ARGS) units replay-bins
+	@+$(MAKE) --no-print-directory -k $(ASAN_ARGS) SUITE_PREFIX=asan- \
+		check-units check-replay e2e
+
+tsan: ## unit tests under ThreadSanitizer
+	@+$(SUBMAKE) B=build/tsan OPT="-O1 -g" HARDEN= SAN=-fsanitize=thread \
+		SUITE_PREFIX=tsan- check-units
+
+COV_ARGS = B=build/cov OPT="-O0 -g" HARDEN= \
+	SAN="--coverage -fprofile-update=atomic"
+cov: ## line coverage by all tests, per folder, with the wanted minimum
+	@find build/cov -name '*.gcda' -delete 2>/dev/null || true
+	@+$(SUBMAKE) $(COV_ARGS) units replay-bins
+	@+$(MAKE) --no-print-directory -k $(COV_ARGS) SUITE_PREFIX=cov- \
+		check-units check-replay e2e || true
+	@.ci/cov build/cov
+
+# ---- checks -----------------------------------------------------------------
+
+HEADERS := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h))
+TEST_SRCS := $(foreach d,$(UNIT_FOLDERS),$(call test-srcs,$(d)))
+C_FILES := $(SRCS) $(HEADERS) $(TEST_SRCS) \
+	$(foreach d,$(FOLDERS),$(wildcard $(d)/fuzz/*.[ch] $(d)/test/*.h))
+SCRIPTS = $(shell git ls-files -co --exclude-standard | while read -r f; do \
+	case $$f in *.sh) echo "$$f";; *.*) ;; \
+	*) head -n1 "$$f" 2>/dev/null | grep -q '^\#!.*sh$$' && echo "$$f";; \
+	esac; done)
+
+.PHONY: lint headers format format-check tidy analyze cppcheck shellcheck \
+	man-check compile_commands.json
+
+lint: ## every static check; 'make lint ONLY="tidy docs"' for some
+	@.ci/lint $(ONLY)
+
+headers: $(HEADERS:%=$(B)/alone/%) ## does each header compile alone?
+$(B)/alone/%.h: %.h $(B)/.flags | $(GEN_H)
+	@mkdir -p $(@D)
+	@echo '#include "$<"' | $(CC) $(ALL_CFLAGS) -Werror -fsyntax-only \
+		-MMD -MP -MT $@ -MF $@.d -x c -
+	@touch $@
+-include $(HEADERS:%=$(B)/alone/%.d)
+
+format: ## format all C files
+	@clang-format -i $(C_FILES)
+
+format-check:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+# Flags that clang knows, for clang-tidy.
+TIDY_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(B) \
+	-DSTAVE_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CHECK_WARN)
+CHECK_WARN := -Wall -Wextra
+tidy: $(SRCS:%=$(B)/tidy/%)
+$(B)/tidy/%.c: %.c .clang-tidy $(HEADERS) | $(GEN_H)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(TIDY_CFLAGS) 2>$@.err || \
+		{ cat $@.err; rm -f $@; false; }
+	@touch $@
+
+# Warnings that gcc 12's analyzer gives in C only by mistake here:
+#  malloc-leak and file-leak do not see __attribute__((cleanup)) that hands
+#  over by stv_steal(); ASan's leak check covers them.
+#  null-dereference and null-argument do not know that -1 means "err is set".
+#  use-of-uninitialized-value does not follow values written through
+#  pointers in other files; valgrind and -Wmaybe-uninitialized do.
+ANALYZE_OFF := -Wno-analyzer-malloc-leak -Wno-analyzer-file-leak \
+	-Wno-analyzer-possible-null-dereference \
+	-Wno-analyzer-null-dereference -Wno-analyzer-null-argument \
+	-Wno-analyzer-use-of-uninitialized-value
+analyze: $(SRCS:%.c=$(B)/analyze/%.o)
+$(B)/analyze/%.o: %.c $(B)/.flags | $(GEN_H)
+	@mkdir -p $(@D)
+	@$(CC) $(BASE_CFLAGS) -fanalyzer $(ANALYZE_OFF) -Werror -MMD -MP \
+		-c -o $@ $<
+-include $(SRCS:%.c=$(B)/analyze/%.d)
+
+cppcheck: | $(GEN_H)
+	@mkdir -p $(B)/cppcheck
+	@cppcheck -q -j$(JOBS) --std=c11 --cppcheck-build-dir=$(B)/cppcheck \
+		--enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=.ci/cppcheck-suppressions \
+		--error-exitcode=1 -D_GNU_SOURCE -D__x86_64__ -I. -I$(B) \
+		$(FOLDERS:%=%) -i core/fuzz $(foreach d,$(FOLDERS),-i $(d)/test)
+
+shellcheck:
+	@shellcheck -x $(SCRIPTS)
+
+man-check:
+	@mandoc -T lint -W warning $(wildcard man/*.[1-8])
+
+compile_commands.json: | $(GEN_H) ## for editors
+	@.ci/compile-commands '$(CC) $(ALL_CFLAGS)' $(SRCS) $(TEST_SRCS) > $@
+
+# ---- installation -----------------------------------------------------------
+
+.PHONY: install uninstall dist clean help
+MAN_PAGES := $(wildcard man/*.[1-8])
+COMPLETIONS := $(wildcard cmd/completion/*)
+
+install: all ## install below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/stave $(DESTDIR)$(BINDIR)/stave
+	ln -sfn stave $(DESTDIR)$(BINDIR)/build
+	$(foreach m,$(MAN_PAGES),install -D -m 644 $(m) \
+		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m));)
+	$(foreach c,$(COMPLETIONS),install -D -m 644 $(c) \
+		$(DESTDIR)$(COMPLETIONDIR)/$(basename $(notdir $(c)));)
+
+uninstall: ## remove what install has put there
+	rm -f $(DESTDIR)$(BINDIR)/stave $(DESTDIR)$(BINDIR)/build
+	rm -f $(foreach m,$(MAN_PAGES),\
+		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(foreach c,$(COMPLETIONS),\
+		$(DESTDIR)$(COMPLETIONDIR)/$(basename $(notdir $(c))))
+
+dist: ## a tarball of the committed sources
+	@mkdir -p $(B)
+	git archive --format=tar --prefix=stave-$(VERSION)/ HEAD | \
+		gzip -9n > $(B)/stave-$(VERSION).tar.gz
+
+clean: ## remove everything that was built
 	rm -rf build compile_commands.json
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z0-9._-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | \
+		sort | expand -t 24
