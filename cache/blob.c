@@ -67,7 +67,7 @@ cas_writer_open(struct cas_store *store, uint64_t limit,
 		struct cas_writer **ret, struct stv_err **err)
 {
 	struct cas_writer *w;
-	int own;
+	int own = -1;
 
 	if (cas_own_tmp(store, &own, err) < 0)
 		return -1;
@@ -237,7 +237,7 @@ static int
 publish(struct cas_writer *w, const char *hex, struct stv_err **err)
 {
 	struct cas_store *s = w->store;
-	int own;
+	int own = -1;
 
 	if (cas_own_tmp(s, &own, err) < 0)
 		return -1;
@@ -293,11 +293,10 @@ cas_writer_close(struct cas_writer *w)
 	free(w);
 }
 
-/* Make durable what commands with --no-sync left behind. */
-static int
-sync_unsynced(struct cas_store *s, struct stv_err **err)
+int
+cas_sync_unsynced(struct cas_store *s, struct stv_err **err)
 {
-	if (unlinkat(s->root_fd, CAS_UNSYNCED, 0) < 0)
+	if (!s->is_sync || unlinkat(s->root_fd, CAS_UNSYNCED, 0) < 0)
 		return 0;
 	if (syncfs(s->root_fd) < 0) {
 		atomic_store(&s->is_broken, true);
@@ -314,7 +313,7 @@ cas_store_sync(struct cas_store *s, struct stv_err **err)
 	if (atomic_load(&s->is_broken))
 		return stv_fail(err, STV_E_IO,
 				"an earlier flush of the store failed");
-	if (sync_unsynced(s, err) < 0)
+	if (cas_sync_unsynced(s, err) < 0)
 		return -1;
 	if (!atomic_exchange(&s->is_dirty, false))
 		return 0;

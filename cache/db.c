@@ -71,6 +71,7 @@ static const char schema[] =
 	"CREATE TABLE image_blob("
 	" manifest BLOB NOT NULL, blob BLOB NOT NULL,"
 	" PRIMARY KEY(manifest, blob)) WITHOUT ROWID;"
+	"CREATE INDEX image_blob_blob ON image_blob(blob);"
 	"CREATE TABLE tag("
 	" name TEXT PRIMARY KEY, manifest BLOB NOT NULL,"
 	" moved_s INTEGER NOT NULL) WITHOUT ROWID;"

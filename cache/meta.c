@@ -308,7 +308,7 @@ cas_image_put(struct cas_store *s, const struct cas_image *img,
 	r = is_put_already(s, &p, err);
 	cas_db_leave(s);
 	if (r != 0)
-		return r < 0 ? -1 : 0;
+		return r < 0 ? -1 : cas_sync_unsynced(s, err);
 	if (read_media_type(s, &p, err) < 0 || cas_store_sync(s, err) < 0 ||
 	    cas_db_enter(s, err) < 0)
 		return -1;

@@ -147,4 +147,14 @@ struct stv_buf;
 int cas_record_last_preimage(struct cas_store *s, const char *step,
 			     struct stv_buf *ret, struct stv_err **err);
 
+/*
+ * cas_snapshot_put(s, name, diff_id, size, err): snapshots/${name} is layer
+ * ${diff_id} unpacked and takes ${size} bytes.  With it garbage collection
+ * knows when the directory is of no more use; one without it is only measured,
+ * and goes when the store is too large.  Says nothing about being complete.
+ */
+int cas_snapshot_put(struct cas_store *s, const char *name,
+		     const struct stv_digest *diff_id, uint64_t size,
+		     struct stv_err **err);
+
 #endif /* STAVE_CACHE_META_H */

@@ -5,6 +5,8 @@
 #ifndef STAVE_CACHE_META_INTERNAL_H
 #define STAVE_CACHE_META_INTERNAL_H
 
+#include <stdint.h>
+
 struct cas_store;  /* cache/store.h */
 struct stv_digest; /* core/digest.h */
 struct stv_err;	   /* core/err.h */
@@ -23,5 +25,13 @@ int cas_tag_write(struct cas_store *s, const char *tag,
  */
 int cas_image_delete(struct cas_store *s, const struct stv_digest *manifest,
 		     struct stv_err **err);
+
+/*
+ * cas_snapshot_write(s, name, diff_id, size, err): in a transaction: note an
+ * unpacked layer.  ${diff_id} is NULL where it is not known.
+ */
+int cas_snapshot_write(struct cas_store *s, const char *name,
+		       const struct stv_digest *diff_id, uint64_t size,
+		       struct stv_err **err);
 
 #endif /* STAVE_CACHE_META_INTERNAL_H */

@@ -114,6 +114,12 @@ void cas_reserve_make(struct cas_store *s);
 void cas_reserve_free(struct cas_store *s);
 
 /*
+ * cas_sync_unsynced(s, err): make durable what commands with --no-sync left
+ * behind, unless this one is such a command itself.
+ */
+int cas_sync_unsynced(struct cas_store *s, struct stv_err **err);
+
+/*
  * cas_layout_write(s, err): write index.json from the database where it
  * differs.  Not called with the database locked.
  */

@@ -161,7 +161,7 @@ cas_store_tmpdir(struct cas_store *s, char **ret_name, int *ret_fd,
 {
 	char name[64];
 	stv_auto_fd fd = -1;
-	int own;
+	int own = -1;
 
 	if (cas_own_tmp(s, &own, err) < 0)
 		return -1;
@@ -246,7 +246,7 @@ cas_discard(struct cas_store *s, int atfd, const char *name,
 	    struct stv_err **err)
 {
 	char tmp[64];
-	int own;
+	int own = -1;
 
 	if (cas_own_tmp(s, &own, err) < 0)
 		return -1;
@@ -265,7 +265,7 @@ cas_replace(struct cas_store *s, const char *name, const void *data, size_t n,
 {
 	char tmp[64];
 	stv_auto_fd fd = -1;
-	int own, saved;
+	int own = -1, saved;
 
 	if (cas_own_tmp(s, &own, err) < 0)
 		return -1;

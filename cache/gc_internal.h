@@ -1,0 +1,81 @@
+/* cache/gc_internal.h - what the files of garbage collection share. */
+#ifndef STAVE_CACHE_GC_INTERNAL_H
+#define STAVE_CACHE_GC_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "core/digest.h"
+#include "core/vec.h"
+
+#include "cache/gc.h"
+
+struct cas_store; /* cache/store.h */
+struct stv_err;	  /* core/err.h */
+
+/* Digests, sorted once they are complete. */
+struct cas_set {
+	STV_VEC(struct stv_digest) list;
+};
+
+/* cas_set_sort(set), cas_set_has(set, d), cas_set_fini(set). */
+void cas_set_sort(struct cas_set *set);
+bool cas_set_has(const struct cas_set *set, const struct stv_digest *d);
+void cas_set_fini(struct cas_set *set);
+
+/* An unpacked layer that the database knows, or that was measured now. */
+struct cas_snapshot {
+	char *name;
+	uint64_t size;
+	int64_t used_s;
+	bool is_doomed; /* its layer is gone, or the cap wants it to go */
+};
+
+struct cas_snapshots {
+	STV_VEC(struct cas_snapshot) list;
+};
+
+/*
+ * cas_snapshots_read(s, ret, err): all directories below snapshots/ with their
+ * sizes; those that the database does not know are measured and noted there.
+ * Rows whose directory is gone are removed.  Owns: cas_snapshots_fini().
+ */
+int cas_snapshots_read(struct cas_store *s, struct cas_snapshots *ret,
+		       struct stv_err **err);
+
+/* cas_snapshots_fini(list): free the members. */
+void cas_snapshots_fini(struct cas_snapshots *list);
+
+/*
+ * cas_each_file(s, folder, fn, arg, err): call ${fn} with each name in
+ * ${folder} (below the root) and what fstatat says of it; -1 of ${fn} stops.
+ */
+int cas_each_file(struct cas_store *s, const char *folder,
+		  int (*fn)(struct cas_store *s, void *arg, int dirfd,
+			    const char *name, const struct stat *st,
+			    struct stv_err **err),
+		  void *arg, struct stv_err **err);
+
+/* cas_tree_size(atfd, name): bytes that a directory tree takes. */
+uint64_t cas_tree_size(int atfd, const char *name);
+
+/*
+ * cas_read_sets(s, layers, blobs, err): diff IDs of all layers, and all blobs
+ * that a row names, both sorted.
+ */
+int cas_read_sets(struct cas_store *s, struct cas_set *layers,
+		  struct cas_set *blobs, struct stv_err **err);
+
+/* cas_folder_bytes(s, folder, sum, err): add what a folder's files take. */
+int cas_folder_bytes(struct cas_store *s, const char *folder, uint64_t *sum,
+		     struct stv_err **err);
+
+/*
+ * cas_other_bytes(s, sum, err): add what the store takes beside blobs and
+ * snapshots.
+ */
+int cas_other_bytes(struct cas_store *s, uint64_t *sum, struct stv_err **err);
+
+#endif /* STAVE_CACHE_GC_INTERNAL_H */
