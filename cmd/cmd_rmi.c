@@ -5,6 +5,7 @@
 #include "core/err.h"
 #include "core/strs.h"
 
+#include "cache/gc.h"
 #include "cache/meta.h"
 #include "cache/store.h"
 
@@ -83,6 +84,7 @@ static int
 rmi_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 {
 	stv_auto(cas_store) *store = NULL;
+	struct cas_gc_result swept = {0};
 	struct rmi_values o = {0};
 	int n, rc, status = CMD_DONE;
 
@@ -101,6 +103,9 @@ rmi_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 		cmd_print_error(failed, NULL);
 		stv_err_free(failed);
 	}
+	/* gives the space back, unless a build is running: then it does */
+	if (cas_gc(store, &(struct cas_gc_opts){0}, &swept, err) < 0)
+		return -1;
 	return status;
 }
 
