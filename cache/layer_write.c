@@ -69,10 +69,10 @@ lay_writer_close(struct lay_writer *w)
 static void
 check_order(struct lay_writer *w, const struct lay_entry *e)
 {
-	int cmp = w->last_path == NULL ? -1
-				       : lay_path_cmp(w->last_path, e->path);
-	bool is_pair = cmp == 0 && w->last_type == LAY_DIR &&
-		       e->type == LAY_OPAQUE;
+	int cmp =
+		w->last_path == NULL ? -1 : lay_path_cmp(w->last_path, e->path);
+	bool is_pair =
+		cmp == 0 && w->last_type == LAY_DIR && e->type == LAY_OPAQUE;
 
 	if (cmp >= 0 && !is_pair)
 		STV_BUG("layer entry '%s' comes after '%s'", e->path,
@@ -131,9 +131,9 @@ normal_form(const struct lay_writer *w, const struct lay_entry *e)
 	/* A hard link's attributes are those of the file that it names. */
 	if (e->type == LAY_HARDLINK)
 		n.n_xattrs = 0;
-	if (w->opts.has_epoch && (n.mtime_s > w->opts.epoch ||
-				  (n.mtime_s == w->opts.epoch &&
-				   n.mtime_ns > 0))) {
+	if (w->opts.has_epoch &&
+	    (n.mtime_s > w->opts.epoch ||
+	     (n.mtime_s == w->opts.epoch && n.mtime_ns > 0))) {
 		n.mtime_s = w->opts.epoch;
 		n.mtime_ns = 0;
 	}

@@ -50,9 +50,8 @@ head_is_sound(const struct toc_head *h, size_t size)
 	uint64_t left;
 
 	if (size < sizeof(*h) || h->magic != TOC_MAGIC ||
-	    h->head_crc !=
-		    crc64_ecma_refl(0, (const unsigned char *)h,
-				    offsetof(struct toc_head, head_crc)))
+	    h->head_crc != crc64_ecma_refl(0, (const unsigned char *)h,
+					   offsetof(struct toc_head, head_crc)))
 		return false;
 	left = size - sizeof(*h);
 	if (h->n_entries > left / sizeof(struct toc_rec))

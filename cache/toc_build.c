@@ -62,7 +62,8 @@ static uint64_t
 hash_name(const struct lay_toc_builder *b, uint32_t dir_id, const char *name,
 	  size_t n)
 {
-	uint64_t h = b->seed ^ ((uint64_t)dir_id * UINT64_C(0x9e3779b97f4a7c15));
+	uint64_t h =
+		b->seed ^ ((uint64_t)dir_id * UINT64_C(0x9e3779b97f4a7c15));
 
 	for (size_t i = 0; i < n; i += 8) {
 		uint64_t w = 0;
@@ -104,7 +105,8 @@ find_child(const struct lay_toc_builder *b, uint32_t dir_id, const char *name,
 	uint64_t h = hash_name(b, dir_id, name, n);
 	size_t mask = b->n_slots - 1;
 
-	for (size_t i = (size_t)h & mask; b->slots[i] != 0; i = (i + 1) & mask) {
+	for (size_t i = (size_t)h & mask; b->slots[i] != 0;
+	     i = (i + 1) & mask) {
 		uint32_t node = b->slots[i] - 1;
 		const struct toc_node *c = &b->nodes.v[node];
 

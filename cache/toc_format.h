@@ -24,10 +24,11 @@ struct toc_head {
 	uint64_t magic;
 	uint64_t n_entries;
 	uint64_t n_xattrs;
-	uint64_t n_strings; /* bytes */
-	uint64_t body_crc;  /* of all that follows this structure */
-	uint64_t head_crc;  /* of the members above */
-	char boot_id[LAY_BOOT_ID_LEN]; /* of the boot that wrote or checked it */
+	uint64_t n_strings;	       /* bytes */
+	uint64_t body_crc;	       /* of all that follows this structure */
+	uint64_t head_crc;	       /* of the members above */
+	char boot_id[LAY_BOOT_ID_LEN]; /* of the boot that wrote or checked it
+					*/
 };
 
 /* Offsets without a unit are into the strings. */

@@ -319,8 +319,8 @@ next_child(struct part *parts, size_t n, const char *dir, char child[])
 	is_white = e.type == LAY_WHITEOUT && strcmp(e.path, child) == 0;
 	for (size_t i = 0; i < n; i++)
 		if (parts[i].at < parts[i].end)
-			parts[i].at = lay_toc_subtree_end(
-				parts[i].toc, child, parts[i].at);
+			parts[i].at = lay_toc_subtree_end(parts[i].toc, child,
+							  parts[i].at);
 	return is_white ? 1 : 0;
 }
 

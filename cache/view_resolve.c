@@ -107,8 +107,9 @@ walk(struct lay_view *v, struct res *r, const char *path, bool follow_last,
 		if (n == 2 && name[0] == '.' && name[1] == '.') {
 			go_up(r);
 			/* Above what is missing there may be something. */
-			r->is_missing = lay_view_lookup(v, stv_buf_str(&r->done),
-							&r->e) == 0;
+			r->is_missing =
+				lay_view_lookup(v, stv_buf_str(&r->done),
+						&r->e) == 0;
 			continue;
 		}
 		if (enter(v, r, path, name, n,

@@ -1,0 +1,52 @@
+/* core/codec_internal.h - what the codecs share. */
+#ifndef STAVE_CORE_CODEC_INTERNAL_H
+#define STAVE_CORE_CODEC_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/codec.h"
+#include "core/stream.h"
+
+#define CODEC_BUF ((size_t)128 << 10)
+
+/* Compressed bytes on their way into a decoder. */
+struct codec_feed {
+	struct stv_in *under;
+	uint8_t *buf; /* CODEC_BUF bytes */
+	size_t pos;
+	size_t len;
+	uint64_t total; /* read from under */
+	bool is_end;
+};
+
+/* codec_fill(f, err): have at least one byte, or f->is_end. */
+int codec_fill(struct codec_feed *f, struct stv_err **err);
+
+/*
+ * A decoder behind stv_in_decode(); each kind has this in front.  decode()
+ * is as stv_in's read; fini() frees what the kind owns, not the structure.
+ */
+struct codec_in {
+	struct stv_in in;
+	struct codec_feed feed;
+	uint64_t total; /* given out */
+	int64_t (*decode)(struct codec_in *c, void *buf, size_t n,
+			  struct stv_err **err);
+	void (*fini)(struct codec_in *c);
+};
+
+/* A decoder of each kind, not yet fed.  Owns: the caller. */
+struct codec_in *codec_gzip_new(void);
+struct codec_in *codec_zstd_new(void);
+/* codec_arch_new(codec): xz or bzip2. */
+struct codec_in *codec_arch_new(enum stv_codec codec);
+
+/* A compressor: its sink, and how it ends. */
+struct codec_sink {
+	struct stv_sink sink;
+	int (*end)(struct codec_sink *s, struct stv_err **err);
+};
+
+#endif /* STAVE_CORE_CODEC_INTERNAL_H */
