@@ -268,10 +268,6 @@ HEADERS := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h))
 TEST_SRCS := $(foreach d,$(UNIT_FOLDERS),$(call test-srcs,$(d)))
 C_FILES := $(SRCS) $(HEADERS) $(TEST_SRCS) \
 	$(foreach d,$(FOLDERS),$(wildcard $(d)/fuzz/*.[ch] $(d)/test/*.h))
-SCRIPTS = $(shell git ls-files -co --exclude-standard | while read -r f; do \
-	case $$f in *.sh) echo "$$f";; *.*) ;; \
-	*) head -n1 "$$f" 2>/dev/null | grep -q '^\#!.*sh$$' && echo "$$f";; \
-	esac; done)
 
 .PHONY: lint headers format format-check tidy analyze cppcheck shellcheck \
 	man-check compile_commands.json
@@ -293,31 +289,23 @@ format: ## format all C files
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
 
+# What analyzers cannot know by themselves.
+ANALYZER_H = $(if $(filter core/err.c,$<),,-include .ci/analyzer.h)
+
 # Flags that clang knows, for clang-tidy.
-TIDY_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(B) \
-	-DSTAVE_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CHECK_WARN)
-CHECK_WARN := -Wall -Wextra
+TIDY_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -isystem $(B) \
+	-DSTAVE_VERSION='"$(VERSION)"' $(PKG_CFLAGS) -Wall -Wextra
 tidy: $(SRCS:%=$(B)/tidy/%)
 $(B)/tidy/%.c: %.c .clang-tidy $(HEADERS) | $(GEN_H)
 	@mkdir -p $(@D)
-	@clang-tidy --quiet $< -- $(TIDY_CFLAGS) 2>$@.err || \
+	@clang-tidy --quiet $< -- $(TIDY_CFLAGS) $(ANALYZER_H) 2>$@.err || \
 		{ cat $@.err; rm -f $@; false; }
 	@touch $@
 
-# Warnings that gcc 12's analyzer gives in C only by mistake here:
-#  malloc-leak and file-leak do not see __attribute__((cleanup)) that hands
-#  over by stv_steal(); ASan's leak check covers them.
-#  null-dereference and null-argument do not know that -1 means "err is set".
-#  use-of-uninitialized-value does not follow values written through
-#  pointers in other files; valgrind and -Wmaybe-uninitialized do.
-ANALYZE_OFF := -Wno-analyzer-malloc-leak -Wno-analyzer-file-leak \
-	-Wno-analyzer-possible-null-dereference \
-	-Wno-analyzer-null-dereference -Wno-analyzer-null-argument \
-	-Wno-analyzer-use-of-uninitialized-value
 analyze: $(SRCS:%.c=$(B)/analyze/%.o)
 $(B)/analyze/%.o: %.c $(B)/.flags | $(GEN_H)
 	@mkdir -p $(@D)
-	@$(CC) $(BASE_CFLAGS) -fanalyzer $(ANALYZE_OFF) -Werror -MMD -MP \
+	@$(CC) $(BASE_CFLAGS) $(ANALYZER_H) -fanalyzer -Werror -MMD -MP \
 		-c -o $@ $<
 -include $(SRCS:%.c=$(B)/analyze/%.d)
 
@@ -330,7 +318,7 @@ cppcheck: | $(GEN_H)
 		$(FOLDERS:%=%) -i core/fuzz $(foreach d,$(FOLDERS),-i $(d)/test)
 
 shellcheck:
-	@shellcheck -x $(SCRIPTS)
+	@.ci/check-shell.sh
 
 man-check:
 	@mandoc -T lint -W warning $(wildcard man/*.[1-8])

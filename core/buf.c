@@ -9,7 +9,8 @@
 
 #include "core/buf.h"
 
-/* Make room for ${n} more bytes and the NUL; false where the maximum forbids. */
+/* Make room for ${n} more bytes and the NUL; false where the maximum forbids.
+ */
 static bool
 reserve(struct stv_buf *b, size_t n)
 {

@@ -14,9 +14,9 @@
 #include "core/diag.h"
 
 /* Bytes of a line that are shown; a longer one is cut around the place. */
-#define SHOWN_MAX 240
+#define SHOWN_MAX ((size_t)240)
 /* Bytes shown before the place where a line is cut. */
-#define SHOWN_BEFORE 60
+#define SHOWN_BEFORE ((size_t)60)
 
 static const struct {
 	const char *name;

@@ -56,7 +56,8 @@ stv_hash_end(struct stv_hash *h)
 	struct stv_digest d = {{0}};
 	unsigned int n = 0;
 
-	if (EVP_DigestFinal_ex(h->ctx, d.bytes, &n) != 1 || n != sizeof(d.bytes))
+	if (EVP_DigestFinal_ex(h->ctx, d.bytes, &n) != 1 ||
+	    n != sizeof(d.bytes))
 		STV_BUG("SHA-256 cannot be finished");
 	start(h);
 	return d;
@@ -110,10 +111,12 @@ stv_digest_hex(const struct stv_digest *d, char buf[STV_DIGEST_STR_MAX])
 const char *
 stv_digest_str(const struct stv_digest *d, char buf[STV_DIGEST_STR_MAX])
 {
+	static const char prefix[] = "sha256:";
 	char hex[STV_DIGEST_STR_MAX];
+	size_t n = sizeof(prefix) - 1;
 
-	memcpy(buf, "sha256:", 7);
-	memcpy(buf + 7, stv_digest_hex(d, hex), STV_SHA256_HEX_LEN + 1);
+	memcpy(buf, prefix, n);
+	memcpy(buf + n, stv_digest_hex(d, hex), STV_SHA256_HEX_LEN + 1);
 	return buf;
 }
 

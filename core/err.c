@@ -78,9 +78,10 @@ stv_fail_errno(struct stv_err **err, int errnum, const char *fmt, ...)
 	*err = frame_new(code, errnum, with_errno(format(fmt, ap), errnum));
 	va_end(ap);
 	if (errnum == ENOSPC || errnum == EDQUOT)
-		stv_err_hint(*err, "Free some space ('stave prune' removes what "
-				   "no tag needs) and run the same command "
-				   "again.");
+		stv_err_hint(*err,
+			     "Free some space ('stave prune' removes what "
+			     "no tag needs) and run the same command "
+			     "again.");
 	return -1;
 }
 

@@ -20,16 +20,16 @@
 
 /* What a caller can decide upon; the text is for people. */
 enum stv_code {
-	STV_E_USAGE,	   /* the command line is wrong */
-	STV_E_SYNTAX,	   /* the Dockerfile cannot be parsed */
-	STV_E_CHECK,	   /* parsed, but it makes no sense */
-	STV_E_INPUT,	   /* the context, an archive or a named file is wrong */
-	STV_E_NOT_FOUND,   /* no such image, tag, blob, file */
-	STV_E_DIGEST,	   /* bytes are not what their digest promised */
-	STV_E_LIMIT,	   /* larger than a documented bound */
-	STV_E_AUTH,	   /* not authorised */
-	STV_E_NET,	   /* connection, TLS, DNS, time-out */
-	STV_E_PROTOCOL,	   /* the other side broke its protocol */
+	STV_E_USAGE,	 /* the command line is wrong */
+	STV_E_SYNTAX,	 /* the Dockerfile cannot be parsed */
+	STV_E_CHECK,	 /* parsed, but it makes no sense */
+	STV_E_INPUT,	 /* the context, an archive or a named file is wrong */
+	STV_E_NOT_FOUND, /* no such image, tag, blob, file */
+	STV_E_DIGEST,	 /* bytes are not what their digest promised */
+	STV_E_LIMIT,	 /* larger than a documented bound */
+	STV_E_AUTH,	 /* not authorised */
+	STV_E_NET,	 /* connection, TLS, DNS, time-out */
+	STV_E_PROTOCOL,	 /* the other side broke its protocol */
 	STV_E_STEP_FAILED, /* the user's command failed */
 	STV_E_SANDBOX,	   /* the sandbox could not be set up */
 	STV_E_PRIVILEGE,   /* this machine lacks a privilege */
@@ -100,7 +100,8 @@ const char *stv_err_msg(const struct stv_err *e);
 /* stv_err_get_hint(e): the newest hint in the chain, or NULL.  Borrows. */
 const char *stv_err_get_hint(const struct stv_err *e);
 
-/* stv_err_span(e): the newest place in the chain; file 0 where there is none. */
+/* stv_err_span(e): the newest place in the chain; file 0 where there is none.
+ */
 struct stv_span stv_err_span(const struct stv_err *e);
 
 /*
@@ -118,7 +119,8 @@ const struct stv_err *stv_err_root(const struct stv_err *e);
 /* stv_err_free(e): free the whole chain.  NULL is ok. */
 void stv_err_free(struct stv_err *e);
 
-/* stv_err_clear(err): free *err and set it to NULL, to go on after a failure. */
+/* stv_err_clear(err): free *err and set it to NULL, to go on after a failure.
+ */
 void stv_err_clear(struct stv_err **err);
 
 /*

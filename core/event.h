@@ -17,11 +17,12 @@
 #include "core/span.h"
 
 enum stv_event_kind {
-	STV_EV_STEP_ADDED,    /* a step that this build will need; name, stage */
-	STV_EV_STEP_STARTED,  /* it missed the cache and runs; text: why */
-	STV_EV_STEP_CACHED,   /* its result is there already */
-	STV_EV_STEP_OUTPUT,   /* text, text_len, stream: bytes of a command */
-	STV_EV_STEP_PROGRESS, /* current, total (0 = unknown), text: unit/what */
+	STV_EV_STEP_ADDED,   /* a step that this build will need; name, stage */
+	STV_EV_STEP_STARTED, /* it missed the cache and runs; text: why */
+	STV_EV_STEP_CACHED,  /* its result is there already */
+	STV_EV_STEP_OUTPUT,  /* text, text_len, stream: bytes of a command */
+	STV_EV_STEP_PROGRESS, /* current, total (0 = unknown), text: unit/what
+			       */
 	STV_EV_STEP_DONE,     /* it ended well */
 	STV_EV_STEP_FAILED,   /* text: the newest message of the error */
 	STV_EV_STEP_CANCELLED,
@@ -49,8 +50,7 @@ struct stv_event {
 
 /* Somebody who wants to know. */
 struct stv_listener {
-	void (*on_event)(struct stv_listener *self,
-			 const struct stv_event *ev);
+	void (*on_event)(struct stv_listener *self, const struct stv_event *ev);
 };
 
 /* stv_emit(l, ev): tell ${l}, which may be NULL.  Fills in ev->time_ns. */

@@ -287,7 +287,8 @@ stv_fsat_read_file(int dirfd, const char *path, size_t max, struct stv_buf *ret,
 int
 stv_fsat_sync_dir(int dirfd, const char *path, struct stv_err **err)
 {
-	stv_auto_fd fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stv_auto_fd fd =
+		openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
 		return stv_fail_errno(err, errno, "cannot flush directory '%s'",

@@ -52,8 +52,9 @@ stv_json_parse(const char *text, size_t len, const char *what,
 	}
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
 	if (v == NULL)
-		stv_fail(err, STV_E_PROTOCOL, "%s is not valid JSON: %s (line %d)",
-			 what, je.text, je.line);
+		stv_fail(err, STV_E_PROTOCOL,
+			 "%s is not valid JSON: %s (line %d)", what, je.text,
+			 je.line);
 	return v;
 }
 
@@ -168,8 +169,7 @@ stv_json_get_strs(const json_t *o, const char *where, const char *name,
 		return -1;
 	if (ret_is_set != NULL)
 		*ret_is_set = arr != NULL;
-	json_array_foreach(arr, i, v)
-	{
+	json_array_foreach (arr, i, v) {
 		if (!json_is_string(v) ||
 		    strlen(json_string_value(v)) != json_string_length(v))
 			return stv_fail(err, STV_E_PROTOCOL,

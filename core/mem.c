@@ -9,8 +9,7 @@
 #include "core/mem.h"
 
 /* There is nothing to unwind to: say it without allocating and stop. */
-static void __attribute__((__noreturn__))
-out_of_memory(void)
+static void __attribute__((__noreturn__)) out_of_memory(void)
 {
 	static const char msg[] = "stave: out of memory\n";
 

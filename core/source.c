@@ -55,9 +55,8 @@ stv_sources_add(struct stv_sources *s, const char *name, const char *text,
 	struct stv_source *src;
 
 	if (len > STV_MAX_SOURCE)
-		return stv_fail(err, STV_E_LIMIT,
-				"%s is larger than %zu bytes", name,
-				(size_t)STV_MAX_SOURCE);
+		return stv_fail(err, STV_E_LIMIT, "%s is larger than %zu bytes",
+				name, (size_t)STV_MAX_SOURCE);
 	src = stv_xcalloc(1, sizeof(*src));
 	src->name = stv_xstrdup(name);
 	src->text = stv_xstrndup(text, len);

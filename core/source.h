@@ -17,8 +17,8 @@ struct stv_sources; /* opaque */
 
 /* One loaded text. */
 struct stv_source {
-	char *name;   /* as the user named it, for messages */
-	char *text;   /* len bytes and a NUL */
+	char *name; /* as the user named it, for messages */
+	char *text; /* len bytes and a NUL */
 	size_t len;
 	uint32_t *lines; /* offset of the first byte of each line */
 	size_t n_lines;

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# check-shell.sh: ShellCheck over every shell script of the repository.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts=()
+while IFS= read -r f; do
+	[ -f "$f" ] || continue
+	case $f in
+	testdata/e2e/*) continue ;; # setup.sh of a case is a list of commands
+	*.sh) scripts+=("$f") ;;
+	*.*) ;;
+	*) if head -c 100 "$f" | head -n 1 | grep -qaE '^#!.*\b(ba)?sh\b'; then scripts+=("$f"); fi ;;
+	esac
+done < <(git ls-files -co --exclude-standard)
+shellcheck -x "${scripts[@]}"
