@@ -39,7 +39,8 @@ struct df_expander {
 	 */
 	const char *(*lookup)(void *arg, const char *name);
 	void *arg;
-	struct stv_strs *used;	/* names that were found are added; or NULL */
+	struct stv_strs *used;	/* names that were found are added, each time
+				  they are; or NULL */
 	struct stv_strs *unset; /* names that were not; or NULL */
 	size_t total; /* bytes made so far with this expander (the limit) */
 };

@@ -22,6 +22,12 @@ size_t df_space_len(const char *p, size_t n);
 const char *df_trim(const char *text, size_t *len);
 
 /*
+ * df_word_len(p, n, escape): the bytes up to the first blank that is neither
+ * quoted nor escaped.
+ */
+size_t df_word_len(const char *p, size_t n, char escape);
+
+/*
  * df_words_split(text, escape, ret): words between blanks, where quotes and
  * the escape character protect blanks; both stay in the words.
  */
