@@ -46,6 +46,7 @@ struct sbx_config {
 	 */
 	const struct rlimit *caller_nofile;
 	enum sbx_devices devices; /* forced only by tests */
+	bool force_mount2;	  /* overlay by mount(2), as before Linux 6.7 */
 };
 
 /* Everything that is prepared once: filters, masks, the cgroup's place. */
