@@ -29,9 +29,11 @@ trap cleanup EXIT
 export STAVE_ROOT=$work/store
 PATH=$(dirname "$stave"):$PATH
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-# Without colors where nobody sees them.
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+	bold=$'\033[1m' plain=$'\033[0m'
+fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 # Show a command as one would type it, then run it.
 show()
