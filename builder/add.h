@@ -17,6 +17,7 @@ struct bld_delta;     /* builder/delta.h */
 struct cas_store;     /* cache/store.h */
 struct reg_http;      /* registry/http.h */
 struct stv_err;	      /* core/err.h */
+struct stv_in;	      /* core/stream.h */
 
 /* A downloaded file. */
 struct bld_fetched {
@@ -29,7 +30,8 @@ struct bld_fetched {
 };
 
 /*
- * bld_add_fetch(store, http, url, ret, err): download ${url}.
+ * bld_add_fetch(store, http, url, ret, err): download ${url}; ${http} may be
+ * NULL.
  * Owns:   ret->fd and ret->name.
  * Errors: reg_http_do()'s, STV_E_IO.
  */
@@ -38,18 +40,24 @@ int bld_add_fetch(struct cas_store *store, struct reg_http *http,
 		  struct stv_err **err);
 
 /*
- * bld_add_is_archive(fd, offset, size): is it a tar with at least one entry,
- * plain or compressed?  By content (DOCKERFILE.md, ADD).
+ * bld_add_is_archive(fd, offset, size, err): is it a tar with at least one
+ * entry, plain or compressed?  By content (DOCKERFILE.md, ADD): 1, 0 or -1.
  */
-bool bld_add_is_archive(int fd, uint64_t offset, uint64_t size);
+int bld_add_is_archive(int fd, uint64_t offset, uint64_t size,
+		       struct stv_err **err);
 
 /*
- * bld_add_unpack(spec, fd, offset, size, dest, delta, err): unpack an archive
- * below the directory ${dest} of ${delta}, which is made where missing.
+ * bld_add_unpack(spec, in, dest, delta, ret_fd, err): unpack an archive below
+ * the directory ${dest} (cleaned; links followed) of ${delta}, which is made
+ * where it is missing.  Nothing leaves the root: names and links are resolved
+ * in ${delta} only (THREATS B01 to B04).  ${in} is read to its end.
+ *
+ * Owns:   *ret_fd, which holds the content of the files until ${delta} has
+ *         been written.
  * Errors: STV_E_INPUT: truncated or hostile; STV_E_LIMIT; STV_E_IO.
  */
-int bld_add_unpack(const struct bld_copy_spec *spec, int fd, uint64_t offset,
-		   uint64_t size, const char *dest, struct bld_delta *delta,
+int bld_add_unpack(const struct bld_copy_spec *spec, struct stv_in *in,
+		   const char *dest, struct bld_delta *delta, int *ret_fd,
 		   struct stv_err **err);
 
 #endif /* STAVE_BUILDER_ADD_H */

@@ -75,7 +75,10 @@ struct bld_copy_spec {
 	bool has_epoch;
 	int64_t epoch;
 
-	/* For ADD: room for downloads and archives, and who downloads. */
+	/*
+	 * For ADD: room for downloads and archives, and who downloads (NULL: a
+	 * session is opened where one is needed).
+	 */
 	struct cas_store *store;
 	struct reg_http *http;
 };

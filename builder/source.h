@@ -27,12 +27,17 @@ struct bld_src_entry {
 	 */
 	struct lay_entry e;
 	bool has_digest;
+	bool is_socket; /* has no bytes and cannot be opened */
 	/*
-	 * Two files with the same non-zero identity are hard links of each
-	 * other; 0:0 has none.
+	 * May have other names: then those have the same dev and ino, and
+	 * is_same() says yes.
 	 */
+	bool is_linked;
 	uint64_t dev;
 	uint64_t ino;
+	/* Of a file of the context: when its inode changed last. */
+	int64_t ctime_s;
+	uint32_t ctime_ns;
 };
 
 /* The tree.  Threads: one at a time. */
@@ -65,6 +70,12 @@ struct bld_source {
 	int (*open)(struct bld_source *s, const char *path, int *ret_fd,
 		    uint64_t *ret_offset, uint64_t *ret_size,
 		    struct stv_err **err);
+	/*
+	 * is_same(s, a, b, err): are the files ${a} and ${b}, which have the
+	 * same dev and ino, hard links of each other?  1, 0 or -1.  NULL: yes.
+	 */
+	int (*is_same)(struct bld_source *s, const char *a, const char *b,
+		       struct stv_err **err);
 	/*
 	 * explain(s, path, err): *err says "not found" of something; add why,
 	 * if there is more to say (which pattern left it out).

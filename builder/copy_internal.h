@@ -1,0 +1,65 @@
+/* builder/copy_internal.h - what a plan of COPY or ADD holds. */
+#ifndef STAVE_BUILDER_COPY_INTERNAL_H
+#define STAVE_BUILDER_COPY_INTERNAL_H
+
+#include "core/vec.h"
+
+#include "builder/copy.h"
+#include "builder/source.h"
+
+#define NO_ITEM ((size_t)-1)
+
+/* An entry that was selected. */
+struct bld_item {
+	char *rel;	    /* below its pick, "" is the pick itself */
+	struct lay_entry e; /* path unset; link and xattrs are the item's */
+	size_t leader;	    /* the item it is a hard link of, or NO_ITEM */
+	size_t pick;
+	bool is_socket;
+	bool is_linked;
+	uint64_t dev;
+	uint64_t ino;
+};
+
+enum bld_pick_kind {
+	BLD_PICK_TREE, /* from the context or the view, at ${path} */
+	BLD_PICK_FILE  /* one item, its bytes in ${fd}: a URL or an inline */
+};
+
+/* What one source, or one match of its wildcard, gave. */
+struct bld_pick {
+	enum bld_pick_kind kind;
+	char *path; /* in the source, links followed */
+	char *base; /* the name it has in a destination directory */
+	int fd;
+	bool is_archive_ok; /* ADD may unpack it */
+	size_t first;	    /* its items: sorted by path, parents first */
+	size_t n;
+};
+
+struct bld_copy_plan {
+	const struct bld_copy_spec *spec;
+	struct bld_source *source;
+	struct bld_source *view_source; /* owned: is ${source}, or NULL */
+	char *dest;
+	bool is_dest_dir;
+	STV_VEC(struct bld_pick) picks;
+	STV_VEC(struct bld_item) items;
+	STV_VEC(int) fds; /* unpacked archives; closed with the plan */
+	bool is_changed;  /* some digest is not what the first key said */
+};
+
+/* bld_plan_item_path(p, item): where an item of a tree is in the source. */
+char *bld_plan_item_path(const struct bld_copy_plan *p, size_t item);
+
+/*
+ * bld_plan_select(p, src, err): add the picks of one source that is no URL.
+ * In copy_select.c.
+ */
+int bld_plan_select(struct bld_copy_plan *p, const char *src,
+		    struct stv_err **err);
+
+/* bld_plan_item_fini(it): free what an item owns. */
+void bld_plan_item_fini(struct bld_item *it);
+
+#endif /* STAVE_BUILDER_COPY_INTERNAL_H */

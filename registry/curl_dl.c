@@ -1,0 +1,80 @@
+/* registry/curl_dl.c - loading libcurl. */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/err.h"
+
+#include "registry/curl_dl.h"
+
+#define SONAME "libcurl.so.4"
+#define NOTE_JSON                                                              \
+	"[{\"feature\":\"http\",\"description\":"                              \
+	"\"Downloads for ADD, pull and push\","                                \
+	"\"priority\":\"recommended\",\"soname\":[\"" SONAME "\"]}]"
+
+/*
+ * The note by which package builders learn what a program loads while it runs
+ * (the ELF dlopen metadata specification of uapi-group.org).
+ */
+static const struct {
+	uint32_t name_size;
+	uint32_t desc_size;
+	uint32_t type;
+	char name[4];
+	char desc[sizeof(NOTE_JSON)] __attribute__((__aligned__(4)));
+} dlopen_note __attribute__((__used__, __aligned__(4),
+			     __section__(".note.dlopen"))) = {
+	4, sizeof(NOTE_JSON), 0x407c0c0a, "FDO", NOTE_JSON};
+
+/* Loaded once for the process: libcurl's own state is global as well. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct reg_curl table;
+static bool is_loaded;
+static char why[256];
+
+static bool
+load_one(void *lib, const char *name, void **ret)
+{
+	*ret = dlsym(lib, name);
+	if (*ret == NULL)
+		(void)snprintf(why, sizeof(why), "%s has no %s", SONAME, name);
+	return *ret != NULL;
+}
+
+static void
+load(void)
+{
+	/* It stays loaded: unloading OpenSSL's users is not safe. */
+	void *lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	void *fn;
+
+	if (lib == NULL) {
+		(void)snprintf(why, sizeof(why), "%s", dlerror());
+		return;
+	}
+#define LOAD(name)                                                             \
+	if (!load_one(lib, #name, &fn))                                        \
+		return;                                                        \
+	table.p_##name = (__typeof__(table.p_##name))fn;
+	REG_CURL_FUNCTIONS(LOAD)
+#undef LOAD
+	if (table.p_curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		(void)snprintf(why, sizeof(why), "it cannot be initialised");
+	else
+		is_loaded = true;
+}
+
+const struct reg_curl *
+reg_curl_load(struct stv_err **err)
+{
+	(void)pthread_once(&once, load);
+	if (is_loaded)
+		return &table;
+	stv_fail(err, STV_E_NET, "cannot load the HTTP library: %s", why);
+	stv_err_hint(*err, "Install libcurl (Debian: libcurl4, Alpine: "
+			   "libcurl, Fedora: libcurl).");
+	return NULL;
+}

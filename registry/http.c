@@ -1,0 +1,482 @@
+/* registry/http.c - requests: redirects, retries, what an answer means. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "core/err.h"
+#include "core/event.h"
+#include "core/mem.h"
+#include "core/stream.h"
+
+#include "registry/http_internal.h"
+
+#define MS 1000000
+
+/* A request under way, over all its tries and hops. */
+struct exchange {
+	struct reg_http *h;
+	const struct reg_http_request *req;
+	struct reg_http_response *res;
+	struct reg_try try;
+	char *url;
+	char *method;
+	unsigned n_tries;
+	unsigned n_redirects;
+};
+
+/* What to do after a hop. */
+enum next { NEXT_DONE, NEXT_HOP, NEXT_RETRY, NEXT_FAIL };
+
+static bool
+is_cancelled(const struct reg_http *h)
+{
+	return h->opts.is_cancelled != NULL &&
+	       h->opts.is_cancelled(h->opts.arg);
+}
+
+static void
+set_default(uint32_t *option, uint32_t value)
+{
+	if (*option == 0)
+		*option = value;
+}
+
+int
+reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
+	      struct stv_err **err)
+{
+	const struct reg_curl *curl = reg_curl_load(err);
+	struct reg_http *h;
+
+	if (curl == NULL)
+		return -1;
+	h = stv_xcalloc(1, sizeof(*h));
+	h->curl = curl;
+	if (opts != NULL)
+		h->opts = *opts;
+	if (h->opts.user_agent == NULL)
+		h->opts.user_agent = "stave";
+	set_default(&h->opts.connect_ms, 30000);
+	set_default(&h->opts.stall_s, 60);
+	set_default(&h->opts.max_tries, 5);
+	set_default(&h->opts.backoff_ms, 500);
+	set_default(&h->opts.max_retry_after_s, 60);
+	h->easy = curl->p_curl_easy_init();
+	if (h->easy == NULL)
+		STV_BUG("no memory for a connection");
+	*ret = h;
+	return 0;
+}
+
+void
+reg_http_close(struct reg_http *h)
+{
+	if (h == NULL)
+		return;
+	h->curl->p_curl_easy_cleanup(h->easy);
+	free(h);
+}
+
+void
+reg_http_response_fini(struct reg_http_response *r)
+{
+	stv_strs_clear(&r->headers);
+	free(r->url);
+	free(r->error_body);
+	*r = (struct reg_http_response){0};
+}
+
+const char *
+reg_http_header(const struct reg_http_response *r, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < r->headers.len; i++) {
+		const char *line = r->headers.v[i];
+
+		if (strncmp(line, name, n) == 0 && line[n] == ':')
+			return line + n + 1 + strspn(line + n + 1, " \t");
+	}
+	return NULL;
+}
+
+static int
+cancelled(struct stv_err **err)
+{
+	return stv_fail(err, STV_E_CANCELLED, "the request was cancelled");
+}
+
+/* Wait in small steps, so that an interrupt is heard. */
+static int
+wait_ms(struct reg_http *h, uint64_t ms, struct stv_err **err)
+{
+	int64_t end = stv_now_ns() + (int64_t)ms * MS;
+
+	while (stv_now_ns() < end) {
+		struct timespec step = {.tv_nsec = 50 * MS};
+		int64_t left = end - stv_now_ns();
+
+		if (is_cancelled(h))
+			return cancelled(err);
+		if (left < step.tv_nsec)
+			step.tv_nsec = left > 0 ? left : 0;
+		(void)nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
+/* The wait before the next try: doubled each time, half of it by chance. */
+static uint64_t
+backoff_ms(const struct exchange *x)
+{
+	uint64_t ms = (uint64_t)x->h->opts.backoff_ms << (x->n_tries - 1);
+	uint32_t chance;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = 0;
+	return ms / 2 + chance % (ms / 2 + 1);
+}
+
+/* Retry-After in milliseconds: seconds or a date; -1 where there is none. */
+static int64_t
+retry_after_ms(const struct exchange *x)
+{
+	const char *value = reg_http_header(x->res, "retry-after");
+	char *end;
+	long long n;
+	time_t when;
+
+	if (value == NULL)
+		return -1;
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (errno == 0 && end != value && *end == '\0' && n >= 0)
+		return n > 1000000 ? 1000000000 : n * 1000;
+	when = x->h->curl->p_curl_getdate(value, NULL);
+	if (when < 0)
+		return -1;
+	n = (long long)when - (long long)time(NULL);
+	return n < 0 ? 0 : n > 1000000 ? 1000000000 : n * 1000;
+}
+
+static bool
+is_retry_status(int status)
+{
+	return status == 408 || status == 429 || status == 500 ||
+	       status == 502 || status == 503 || status == 504;
+}
+
+/* The connection broke, which another one may not. */
+static bool
+is_retry_code(int code)
+{
+	switch (code) {
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+	case CURLE_OPERATION_TIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * "cannot fetch 'URL': reason"; what a callback failed with keeps its code.
+ */
+static int
+fail(struct exchange *x, enum stv_code code, const char *reason,
+     struct stv_err **err)
+{
+	stv_auto_free char *shown = reg_http_redact(x->url);
+
+	return stv_fail(err, code, "cannot fetch '%s': %s", shown, reason);
+}
+
+static int
+fail_transfer(struct exchange *x, int code, struct stv_err **err)
+{
+	stv_auto_free char *shown = reg_http_redact(x->url);
+	const char *reason = x->try.reason;
+
+	if (x->try.why != NULL) {
+		*err = stv_steal(&x->try.why);
+		return stv_wrap(err, "fetching '%s'", shown);
+	}
+	if (x->try.is_cancelled)
+		return cancelled(err);
+	if (x->try.is_denied)
+		return fail(x, STV_E_NET,
+			    "it is at a private address, which is not allowed",
+			    err);
+	if (*reason == '\0')
+		reason = x->h->curl->p_curl_easy_strerror((CURLcode)code);
+	fail(x, STV_E_NET, reason, err);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		stv_err_hint(*err, "If the certificate is signed by an "
+				   "authority of your own, name it in "
+				   "SSL_CERT_FILE.");
+	else if (code == CURLE_COULDNT_RESOLVE_HOST)
+		stv_err_hint(*err, "Check the name, the network and "
+				   "HTTP_PROXY, HTTPS_PROXY, NO_PROXY.");
+	return -1;
+}
+
+static int
+fail_status(struct exchange *x, struct stv_err **err)
+{
+	int status = x->res->status;
+	enum stv_code code = STV_E_PROTOCOL;
+	stv_auto_free char *reason =
+		stv_xasprintf("the server answered %d", status);
+
+	if (status == 401 || status == 403)
+		code = STV_E_AUTH;
+	else if (status == 404 || status == 410)
+		code = STV_E_NOT_FOUND;
+	else if (is_retry_status(status))
+		code = STV_E_NET;
+	return fail(x, code, reason, err);
+}
+
+/* What was sunk does not count any more: 0, or -1 where it cannot be undone. */
+static int
+rewind_sink(struct exchange *x, struct stv_err **err)
+{
+	if (x->try.n_sunk == 0 || x->req->sink == NULL) {
+		x->try.n_sunk = 0;
+		return 0;
+	}
+	if (x->req->rewind_sink == NULL)
+		return fail(x, STV_E_NET,
+			    "the connection was lost in the middle", err);
+	if (x->req->rewind_sink(x->req->arg, err) < 0)
+		return -1;
+	x->try.n_sunk = 0;
+	return 0;
+}
+
+/* The body from its beginning, for another try. */
+static int
+rewind_body(struct exchange *x, struct stv_err **err)
+{
+	if (x->try.body == NULL)
+		return 0;
+	if (x->req->rewind_body == NULL)
+		return fail(x, STV_E_NET, "the upload cannot be repeated", err);
+	x->try.body = x->req->rewind_body(x->req->arg, err);
+	return x->try.body == NULL ? -1 : 0;
+}
+
+/* A part of a URL, owned; "" where it has none. */
+static char *
+url_part(const struct reg_curl *c, const CURLU *u, CURLUPart part)
+{
+	/* Older headers take a URL that is not const, to read from it. */
+	CURLU *from = (CURLU *)(uintptr_t)u;
+	char *text = NULL;
+	char *copy;
+
+	if (c->p_curl_url_get(from, part, &text, CURLU_DEFAULT_PORT) !=
+	    CURLUE_OK)
+		return stv_xstrdup("");
+	copy = stv_xstrdup(text);
+	c->p_curl_free(text);
+	return copy;
+}
+
+static bool
+is_same_part(const struct reg_curl *c, const CURLU *a, const CURLU *b,
+	     CURLUPart part)
+{
+	stv_auto_free char *x = url_part(c, a, part);
+	stv_auto_free char *y = url_part(c, b, part);
+
+	return strcasecmp(x, y) == 0;
+}
+
+/* Check the step from ${from} to ${to} and take it. */
+static int
+take_redirect(struct exchange *x, const CURLU *from, const CURLU *to,
+	      struct stv_err **err)
+{
+	const struct reg_curl *c = x->h->curl;
+	stv_auto_free char *old_scheme = url_part(c, from, CURLUPART_SCHEME);
+	stv_auto_free char *scheme = url_part(c, to, CURLUPART_SCHEME);
+
+	if (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0)
+		return fail(x, STV_E_PROTOCOL,
+			    "it redirects to something that is not http", err);
+	if (strcasecmp(old_scheme, "https") == 0 &&
+	    strcasecmp(scheme, "http") == 0)
+		return fail(x, STV_E_PROTOCOL,
+			    "it redirects from https to http", err);
+	/* Once away, nothing secret is sent again, even back home (C02). */
+	if (!is_same_part(c, from, to, CURLUPART_SCHEME) ||
+	    !is_same_part(c, from, to, CURLUPART_HOST) ||
+	    !is_same_part(c, from, to, CURLUPART_PORT))
+		x->try.is_foreign = true;
+	free(x->url);
+	x->url = url_part(c, to, CURLUPART_URL);
+	return 0;
+}
+
+/* 303, and 301 and 302 of a POST, ask for the other page with GET. */
+static int
+redirect_method(struct exchange *x, struct stv_err **err)
+{
+	int status = x->res->status;
+	bool is_post = strcmp(x->method, "POST") == 0;
+
+	if (strcmp(x->method, "HEAD") != 0 &&
+	    (status == 303 || (is_post && status <= 302))) {
+		free(x->method);
+		x->method = stv_xstrdup("GET");
+		x->try.body = NULL;
+	}
+	return rewind_body(x, err);
+}
+
+static int
+follow_redirect(struct exchange *x, const char *location, struct stv_err **err)
+{
+	const struct reg_curl *c = x->h->curl;
+	CURLU *from, *to;
+	int rc;
+
+	if (++x->n_redirects > REG_MAX_REDIRECTS)
+		return fail(x, STV_E_PROTOCOL, "too many redirects", err);
+	from = c->p_curl_url();
+	to = c->p_curl_url();
+	if (from == NULL || to == NULL)
+		STV_BUG("no memory for a URL");
+	/* Setting a relative URL on top of an absolute one resolves it. */
+	if (c->p_curl_url_set(from, CURLUPART_URL, x->url, 0) != CURLUE_OK ||
+	    c->p_curl_url_set(to, CURLUPART_URL, x->url, 0) != CURLUE_OK ||
+	    c->p_curl_url_set(to, CURLUPART_URL, location,
+			      CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+		rc = fail(x, STV_E_PROTOCOL,
+			  "it redirects to something that is no URL", err);
+	else
+		rc = take_redirect(x, from, to, err);
+	c->p_curl_url_cleanup(from);
+	c->p_curl_url_cleanup(to);
+	return rc < 0 ? -1 : redirect_method(x, err);
+}
+
+/* Get ready for another try after ${ms}; -1 where there can be none. */
+static int
+prepare_retry(struct exchange *x, uint64_t ms, struct stv_err **err)
+{
+	if (rewind_sink(x, err) < 0 || rewind_body(x, err) < 0)
+		return -1;
+	return wait_ms(x->h, ms, err);
+}
+
+static bool
+may_retry(const struct exchange *x)
+{
+	return x->n_tries < x->h->opts.max_tries &&
+	       (x->try.n_sunk == 0 || x->req->sink == NULL ||
+		x->req->rewind_sink != NULL) &&
+	       (x->try.body == NULL || x->req->rewind_body != NULL);
+}
+
+/* After a transfer that did not come to its end. */
+static int
+after_failure(struct exchange *x, int code, struct stv_err **err)
+{
+	if (x->try.why != NULL || x->try.is_cancelled || x->try.is_denied ||
+	    !is_retry_code(code) || !may_retry(x))
+		return fail_transfer(x, code, err);
+	return prepare_retry(x, backoff_ms(x), err) < 0 ? -1 : 1;
+}
+
+/* After an answer: 1 to go on, 0 done, -1. */
+static int
+after_answer(struct exchange *x, struct stv_err **err)
+{
+	int status = x->res->status;
+	const char *location = reg_http_header(x->res, "location");
+
+	if (status >= 200 && status < 300)
+		return 0;
+	if (status >= 301 && status <= 308 && status != 304 &&
+	    location != NULL && !x->req->no_redirect)
+		return follow_redirect(x, location, err) < 0 ? -1 : 1;
+	if (is_retry_status(status) && may_retry(x)) {
+		int64_t after = retry_after_ms(x);
+		int64_t most = (int64_t)x->h->opts.max_retry_after_s * 1000;
+
+		if (after <= most)
+			return prepare_retry(x,
+					     after >= 0 ? (uint64_t)after
+							: backoff_ms(x),
+					     err) < 0
+				       ? -1
+				       : 1;
+	}
+	if (x->req->is_error_ok || (status < 400 && x->req->no_redirect))
+		return 0;
+	return fail_status(x, err);
+}
+
+/* One hop: 1 there is another one, 0 done, -1. */
+static int
+one_hop(struct exchange *x, struct stv_err **err)
+{
+	unsigned n_before = x->n_redirects;
+	int code, rc;
+
+	if (is_cancelled(x->h))
+		return cancelled(err);
+	x->try.url = x->url;
+	x->try.method = x->method;
+	x->n_tries++;
+	code = reg_try_perform(&x->try, err);
+	if (code < 0)
+		return -1;
+	rc = code == CURLE_OK ? after_answer(x, err)
+			      : after_failure(x, code, err);
+	/* A redirect is no further try. */
+	if (x->n_redirects != n_before)
+		x->n_tries--;
+	return rc;
+}
+
+int
+reg_http_do(struct reg_http *h, const struct reg_http_request *req,
+	    struct reg_http_response *ret, struct stv_err **err)
+{
+	struct exchange x = {
+		.h = h,
+		.req = req,
+		.res = ret,
+		.try = {.h = h,
+			.req = req,
+			.res = ret,
+			.body = req->body,
+			.error_body = STV_BUF_INIT(REG_MAX_ERROR_BODY)},
+		.url = stv_xstrdup(req->url),
+		.method =
+			stv_xstrdup(req->method != NULL ? req->method : "GET"),
+	};
+	int rc;
+
+	*ret = (struct reg_http_response){0};
+	do
+		rc = one_hop(&x, err);
+	while (rc == 1);
+	ret->url = stv_steal(&x.url);
+	ret->size = x.try.n_sunk;
+	ret->error_body = stv_buf_take(&x.try.error_body);
+	free(x.method);
+	stv_err_free(x.try.why);
+	return rc;
+}

@@ -1,0 +1,324 @@
+/* registry/http_try.c - one try of a request: libcurl's options, callbacks. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/stream.h"
+
+#include "registry/http_internal.h"
+
+static void
+forget_headers(struct reg_http_response *r)
+{
+	stv_strs_clear(&r->headers);
+	r->has_last_modified = false;
+}
+
+static void
+note_header(struct reg_try *t, const char *line, size_t n, size_t colon)
+{
+	char *copy = stv_xstrndup(line, n);
+
+	for (size_t i = 0; i < colon; i++)
+		if (copy[i] >= 'A' && copy[i] <= 'Z')
+			copy[i] = (char)(copy[i] - 'A' + 'a');
+	stv_strs_take(&t->res->headers, copy);
+	if (colon == strlen("last-modified") &&
+	    memcmp(copy, "last-modified", colon) == 0) {
+		time_t when =
+			t->h->curl->p_curl_getdate(copy + colon + 1, NULL);
+
+		t->res->has_last_modified = when >= 0;
+		t->res->last_modified = when;
+	}
+}
+
+static size_t
+on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct reg_try *t = arg;
+	size_t total = size * n;
+	const char *colon = memchr(line, ':', total);
+
+	if (total > REG_MAX_HEADER || t->res->headers.len >= REG_MAX_HEADERS) {
+		stv_fail(&t->why, STV_E_LIMIT,
+			 "the server sent more headers than are allowed");
+		return 0;
+	}
+	/* Each answer begins anew: 100, then 200. */
+	if (total >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
+		forget_headers(t->res);
+	else if (colon != NULL && colon != line) {
+		size_t end = total;
+
+		while (end > 0 && strchr("\r\n \t", line[end - 1]) != NULL)
+			end--;
+		note_header(t, line, end, (size_t)(colon - line));
+	}
+	return total;
+}
+
+/* The body of an answer that is no success. */
+static size_t
+skip_body(struct reg_try *t, const char *p, size_t n)
+{
+	size_t room = REG_MAX_ERROR_BODY - t->error_body.len;
+
+	stv_buf_add(&t->error_body, p, n < room ? n : room);
+	t->n_skipped += n;
+	/* Enough is known: a write error ends the transfer. */
+	return t->n_skipped > REG_MAX_SKIPPED_BODY ? 0 : n;
+}
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct reg_try *t = arg;
+	size_t total = size * n;
+	long status = 0;
+
+	(void)t->h->curl->p_curl_easy_getinfo(t->h->easy,
+					      CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200 || status > 299)
+		return skip_body(t, p, total);
+	if (t->req->max_size > 0 && t->n_sunk + total > t->req->max_size) {
+		stv_fail(&t->why, STV_E_LIMIT,
+			 "the answer is larger than %ju bytes",
+			 (uintmax_t)t->req->max_size);
+		return 0;
+	}
+	if (t->req->sink != NULL &&
+	    t->req->sink->write(t->req->sink, p, total, &t->why) < 0)
+		return 0;
+	t->n_sunk += total;
+	return total;
+}
+
+static size_t
+on_read(char *p, size_t size, size_t n, void *arg)
+{
+	struct reg_try *t = arg;
+	int64_t got = t->body->read(t->body, p, size * n, &t->why);
+
+	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static int
+on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total,
+	    curl_off_t up_now)
+{
+	struct reg_try *t = arg;
+	const struct reg_http_opts *o = &t->h->opts;
+
+	if (o->is_cancelled != NULL && o->is_cancelled(o->arg)) {
+		t->is_cancelled = true;
+		return 1;
+	}
+	if (t->req->on_progress != NULL) {
+		bool is_up = up_total > 0;
+
+		t->req->on_progress(t->req->arg,
+				    (uint64_t)(is_up ? up_now : now),
+				    (uint64_t)(is_up ? up_total : total));
+	}
+	return 0;
+}
+
+/* Loopback, private and link-local ranges, 0/8, multicast, reserved. */
+static bool
+is_private4(uint32_t a)
+{
+	return a >> 24 == 0 || a >> 24 == 10 || a >> 24 == 127 ||
+	       a >> 16 == 0xa9fe || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 ||
+	       a >> 22 == 0x191 || a >> 28 >= 0xe;
+}
+
+static bool
+is_private(const struct sockaddr *sa)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	uint32_t mapped;
+
+	if (sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof(v4));
+		return is_private4(ntohl(v4.sin_addr.s_addr));
+	}
+	if (sa->sa_family != AF_INET6)
+		return true;
+	memcpy(&v6, sa, sizeof(v6));
+	if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+		memcpy(&mapped, v6.sin6_addr.s6_addr + 12, sizeof(mapped));
+		return is_private4(ntohl(mapped));
+	}
+	return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+	       IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) ||
+	       IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) ||
+	       IN6_IS_ADDR_MULTICAST(&v6.sin6_addr) ||
+	       (v6.sin6_addr.s6_addr[0] & 0xfe) == 0xfc;
+}
+
+/* Sees the address that a name has become, so DNS cannot lie to it. */
+static curl_socket_t
+on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct reg_try *t = arg;
+
+	(void)purpose;
+	if (t->h->opts.is_private_denied && is_private(&addr->addr)) {
+		t->is_denied = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(addr->family, addr->socktype | SOCK_CLOEXEC,
+		      addr->protocol);
+}
+
+/* Options are collected so that one that is refused is not overlooked. */
+#define SET(opt, value)                                                        \
+	do {                                                                   \
+		if (t->h->curl->p_curl_easy_setopt(t->h->easy, (opt),          \
+						   (value)) != CURLE_OK)       \
+			return stv_fail(err, STV_E_NET, "libcurl refuses %s",  \
+					#opt);                                 \
+	} while (0)
+
+static int
+set_safety(struct reg_try *t, struct stv_err **err)
+{
+	const char *ca_file = getenv("SSL_CERT_FILE");
+	const char *ca_dir = getenv("SSL_CERT_DIR");
+
+#if LIBCURL_VERSION_NUM >= 0x075500
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_HTTP09_ALLOWED, 0L);
+	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	SET(CURLOPT_OPENSOCKETDATA, t);
+	if (ca_file != NULL && *ca_file != '\0')
+		SET(CURLOPT_CAINFO, ca_file);
+	if (ca_dir != NULL && *ca_dir != '\0')
+		SET(CURLOPT_CAPATH, ca_dir);
+	return 0;
+}
+
+static int
+set_limits(struct reg_try *t, struct stv_err **err)
+{
+	const struct reg_http_opts *o = &t->h->opts;
+
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
+	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+	SET(CURLOPT_LOW_SPEED_TIME, (long)o->stall_s);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(CURLOPT_XFERINFODATA, t);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, t);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_ERRORBUFFER, t->reason);
+	SET(CURLOPT_USERAGENT, o->user_agent);
+	return 0;
+}
+
+static int
+set_method(struct reg_try *t, struct stv_err **err)
+{
+	SET(CURLOPT_URL, t->url);
+	if (strcmp(t->method, "HEAD") == 0) {
+		SET(CURLOPT_NOBODY, 1L);
+	} else if (t->body != NULL) {
+		SET(CURLOPT_UPLOAD, 1L);
+		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->req->body_size);
+		SET(CURLOPT_READFUNCTION, on_read);
+		SET(CURLOPT_READDATA, t);
+		SET(CURLOPT_CUSTOMREQUEST, t->method);
+	} else if (strcmp(t->method, "GET") != 0) {
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+		SET(CURLOPT_POSTFIELDS, "");
+		SET(CURLOPT_CUSTOMREQUEST, t->method);
+	}
+	return 0;
+}
+
+/* Headers that say who we are stay with the host they were meant for. */
+static bool
+is_secret(const char *header)
+{
+	return strncasecmp(header, "authorization:", 14) == 0 ||
+	       strncasecmp(header, "cookie:", 7) == 0;
+}
+
+static void
+add_header(struct reg_try *t, struct curl_slist **list, const char *line)
+{
+	struct curl_slist *more = t->h->curl->p_curl_slist_append(*list, line);
+
+	if (more == NULL)
+		STV_BUG("no memory for a header");
+	*list = more;
+}
+
+static int
+set_headers(struct reg_try *t, struct curl_slist **list, struct stv_err **err)
+{
+	const struct stv_strs *more = t->req->headers;
+
+	add_header(t, list, "Expect:");
+	for (size_t i = 0; more != NULL && i < more->len; i++)
+		if (!t->is_foreign || !is_secret(more->v[i]))
+			add_header(t, list, more->v[i]);
+	if (t->req->authorization != NULL && !t->is_foreign) {
+		stv_auto_free char *line = stv_xasprintf("Authorization: %s",
+							 t->req->authorization);
+
+		add_header(t, list, line);
+	}
+	SET(CURLOPT_HTTPHEADER, *list);
+	return 0;
+}
+
+int
+reg_try_perform(struct reg_try *t, struct stv_err **err)
+{
+	const struct reg_curl *c = t->h->curl;
+	struct curl_slist *list = NULL;
+	long status = 0;
+	int rc = -1;
+
+	c->p_curl_easy_reset(t->h->easy);
+	forget_headers(t->res);
+	stv_buf_truncate(&t->error_body, 0);
+	t->n_skipped = 0;
+	t->reason[0] = '\0';
+	if (set_safety(t, err) == 0 && set_limits(t, err) == 0 &&
+	    set_method(t, err) == 0 && set_headers(t, &list, err) == 0) {
+		rc = (int)c->p_curl_easy_perform(t->h->easy);
+		(void)c->p_curl_easy_getinfo(t->h->easy, CURLINFO_RESPONSE_CODE,
+					     &status);
+		t->res->status = (int)status;
+		/* The rest of an error's body was not wanted. */
+		if (rc == CURLE_WRITE_ERROR && t->why == NULL &&
+		    t->n_skipped > REG_MAX_SKIPPED_BODY)
+			rc = CURLE_OK;
+	}
+	c->p_curl_slist_free_all(list);
+	return rc;
+}
