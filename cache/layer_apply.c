@@ -1,0 +1,558 @@
+/*
+ * cache/layer_apply.c - creating what a layer's table of contents lists.
+ *
+ * The table is a tree whose directories are directories: no name in it leads
+ * through a link, whatever the tar looked like.  Everything is made relative
+ * to directory descriptors that were opened without following links.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "core/archive.h"
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/fsat.h"
+#include "core/mem.h"
+#include "core/stream.h"
+#include "core/strs.h"
+
+#include "cache/blob.h"
+#include "cache/layer.h"
+#include "cache/layer_apply.h"
+#include "cache/layer_internal.h"
+#include "cache/meta.h"
+#include "cache/store.h"
+#include "cache/toc.h"
+
+#define COPY_SIZE ((size_t)256 << 10)
+
+struct apply {
+	struct cas_store *store;
+	const struct stv_digest *diff_id;
+	const struct lay_toc *toc;
+	struct lay_view *below;
+	bool is_merge;
+	int rootfd;
+	char *dir; /* the directory last used, and its descriptor */
+	int dirfd;
+	struct stv_strs implied; /* directories that the table does not list */
+	struct apply_source src;
+	size_t *files; /* entries with content in one piece, by offset */
+	size_t n_files;
+	size_t *sparse; /* and those with holes */
+	size_t n_sparse;
+};
+
+static void
+forget_dir(struct apply *a)
+{
+	if (a->dirfd >= 0)
+		(void)close(a->dirfd);
+	a->dirfd = -1;
+	free(a->dir);
+	a->dir = NULL;
+}
+
+/*
+ * Make one directory below *${dirfd} if need be, and enter it: 1 where it was
+ * made.  In a merge something else may be in its place.
+ */
+static int
+enter_dir(struct apply *a, int *dirfd, const char *name, struct stv_err **err)
+{
+	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(*dirfd, name, flags), made = 0;
+
+	if (fd < 0 && a->is_merge && (errno == ENOTDIR || errno == ELOOP)) {
+		if (stv_fsat_remove_tree(*dirfd, name, err) < 0)
+			return -1;
+		errno = ENOENT;
+	}
+	if (fd < 0 && errno == ENOENT) {
+		made = 1;
+		if (mkdirat(*dirfd, name, 0700) == 0)
+			fd = openat(*dirfd, name, flags);
+	}
+	if (fd < 0)
+		return stv_fail_errno(err, errno, "cannot make directory '%s'",
+				      name);
+	(void)close(*dirfd);
+	*dirfd = fd;
+	return made;
+}
+
+/* Open the directory ${path}, made where the table implies it only. */
+static int
+make_dirs(struct apply *a, const char *path, int *ret_fd, struct stv_err **err)
+{
+	stv_auto_fd fd =
+		openat(a->rootfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	stv_auto_free char *part = stv_xstrdup(path);
+
+	if (fd < 0)
+		return stv_fail_errno(err, errno, "cannot open a directory");
+	for (char *p = part; *p != '\0';) {
+		size_t n = strcspn(p, "/");
+		char after = p[n];
+		int made;
+
+		p[n] = '\0';
+		made = enter_dir(a, &fd, p, err);
+		if (made < 0)
+			return -1;
+		if (made == 1)
+			stv_strs_add(&a->implied, part);
+		p[n] = after;
+		p += n + (after == '/');
+	}
+	*ret_fd = stv_steal_fd(&fd);
+	return 0;
+}
+
+/*
+ * The directory that ${path} lies in.  Borrows: *ret_fd lives until the next
+ * call; *ret_name points into ${path}.
+ */
+static int
+open_parent(struct apply *a, const char *path, int *ret_fd,
+	    const char **ret_name, struct stv_err **err)
+{
+	const char *slash = strrchr(path, '/');
+	stv_auto_free char *dir =
+		stv_xstrndup(path, slash == NULL ? 0 : (size_t)(slash - path));
+
+	*ret_name = slash == NULL ? path : slash + 1;
+	if (a->dir == NULL || strcmp(a->dir, dir) != 0) {
+		int fd = stv_fsat_open_nolinks(a->rootfd,
+					       *dir == '\0' ? "." : dir,
+					       O_PATH | O_DIRECTORY, 0);
+
+		if (fd < 0 && make_dirs(a, dir, &fd, err) < 0)
+			return -1;
+		forget_dir(a);
+		a->dir = stv_steal(&dir);
+		a->dirfd = fd;
+	}
+	*ret_fd = a->dirfd;
+	return 0;
+}
+
+/* As open_parent(), and nothing is at the name any more. */
+static int
+open_place(struct apply *a, const char *path, int *ret_fd,
+	   const char **ret_name, struct stv_err **err)
+{
+	if (open_parent(a, path, ret_fd, ret_name, err) < 0)
+		return -1;
+	if (!a->is_merge)
+		return 0;
+	if (stv_fsat_remove_tree(*ret_fd, *ret_name, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+put_dir(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	const char *name;
+	int fd, sub;
+
+	if (*e->path == '\0')
+		return 0;
+	if (open_parent(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	sub = dup(fd);
+	if (sub < 0 || enter_dir(a, &sub, name, err) < 0) {
+		if (sub < 0)
+			return stv_fail_errno(err, errno, "cannot open '%s'",
+					      e->path);
+		(void)close(sub);
+		return -1;
+	}
+	(void)close(sub);
+	return 0;
+}
+
+static int
+put_node(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	const char *name;
+	int fd, r;
+
+	if (open_place(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	switch (e->type) {
+	case LAY_SYMLINK:
+		r = symlinkat(e->link, fd, name);
+		break;
+	case LAY_FIFO:
+		r = mknodat(fd, name, S_IFIFO | 0600, 0);
+		break;
+	case LAY_CHAR:
+		r = mknodat(fd, name, S_IFCHR | 0600,
+			    makedev(e->rdev_major, e->rdev_minor));
+		break;
+	case LAY_BLOCK:
+		r = mknodat(fd, name, S_IFBLK | 0600,
+			    makedev(e->rdev_major, e->rdev_minor));
+		break;
+	case LAY_FILE:
+	case LAY_DIR:
+	case LAY_HARDLINK:
+	case LAY_WHITEOUT:
+	case LAY_OPAQUE:
+	default:
+		STV_BUG("'%s' is not a link or device", e->path);
+	}
+	if (r < 0)
+		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
+	return apply_set_at(fd, name, e, err);
+}
+
+static int
+put_whiteout(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	struct lay_entry old;
+	const char *name;
+	int fd;
+
+	/* Without anything below, overlayfs would list it as a file. */
+	if (!a->is_merge && (a->below == NULL ||
+			     lay_view_lookup(a->below, e->path, &old) == 0)) {
+		/* Its directory exists all the same. */
+		return open_parent(a, e->path, &fd, &name, err);
+	}
+	if (open_parent(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	if (a->is_merge)
+		return stv_fsat_remove_tree(fd, name, err);
+	if (mknodat(fd, name, S_IFCHR, makedev(0, 0)) < 0)
+		return stv_fail_errno(err, errno, "cannot make a whiteout '%s'",
+				      e->path);
+	return 0;
+}
+
+static int
+empty_dir(int fd, struct stv_err **err)
+{
+	DIR *d = fdopendir(fd);
+	struct dirent *de;
+	int r = 0;
+
+	if (d == NULL) {
+		(void)close(fd);
+		return stv_fail_errno(err, errno, "cannot read a directory");
+	}
+	while (r == 0 && (de = readdir(d)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			r = stv_fsat_remove_tree(dirfd(d), de->d_name, err);
+	(void)closedir(d);
+	return r;
+}
+
+static int
+put_opaque(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	stv_auto_fd dir = -1;
+	int fd;
+
+	if (make_dirs(a, e->path, &dir, err) < 0)
+		return -1;
+	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return stv_fail_errno(err, errno, "cannot open '%s'", e->path);
+	if (a->is_merge)
+		return empty_dir(fd, err);
+	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0) {
+		int saved = errno;
+
+		(void)close(fd);
+		return stv_fail_errno(err, saved, "cannot make '%s' opaque",
+				      e->path);
+	}
+	return close(fd) < 0 ? stv_fail_errno(err, errno, "cannot close") : 0;
+}
+
+/* A new file, for its content. */
+static int
+open_new(struct apply *a, const struct lay_entry *e, int *ret,
+	 struct stv_err **err)
+{
+	const char *name;
+	int fd;
+
+	if (open_place(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	*ret = openat(fd, name,
+		      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      0600);
+	if (*ret < 0)
+		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
+	return 0;
+}
+
+static int
+close_new(int fd, const struct lay_entry *e, struct stv_err **err)
+{
+	if (apply_set_fd(fd, e, err) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	if (close(fd) < 0)
+		return stv_fail_errno(err, errno, "cannot write '%s'", e->path);
+	return 0;
+}
+
+static int
+put_file(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	int fd = -1;
+
+	if (open_new(a, e, &fd, err) < 0)
+		return -1;
+	if (e->size > 0 && apply_copy(&a->src, e, fd, err) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return close_new(fd, e, err);
+}
+
+static int
+put_link(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	const char *slash = strrchr(e->link, '/');
+	const char *target = slash == NULL ? e->link : slash + 1;
+	stv_auto_free char *dir = stv_xstrndup(
+		e->link, slash == NULL ? 0 : (size_t)(slash - e->link));
+	stv_auto_fd from = stv_fsat_open_nolinks(
+		a->rootfd, *dir == '\0' ? "." : dir, O_PATH | O_DIRECTORY, 0);
+	const char *name;
+	int fd;
+
+	if (from < 0)
+		return stv_fail_errno(err, errno, "cannot open '%s'", dir);
+	if (open_place(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	if (linkat(from, target, fd, name, 0) < 0)
+		return stv_fail_errno(err, errno, "cannot link '%s' to '%s'",
+				      e->path, e->link);
+	return 0;
+}
+
+/* Everything but the files: directories before what is in them. */
+static int
+put_skeleton(struct apply *a, struct stv_err **err)
+{
+	for (size_t i = 0; i < lay_toc_len(a->toc); i++) {
+		struct lay_entry e;
+		int r = 0;
+
+		lay_toc_get(a->toc, i, &e);
+		switch (e.type) {
+		case LAY_DIR:
+			r = put_dir(a, &e, err);
+			break;
+		case LAY_SYMLINK:
+		case LAY_FIFO:
+		case LAY_CHAR:
+		case LAY_BLOCK:
+			r = put_node(a, &e, err);
+			break;
+		case LAY_WHITEOUT:
+			r = put_whiteout(a, &e, err);
+			break;
+		case LAY_OPAQUE:
+			r = put_opaque(a, &e, err);
+			break;
+		case LAY_FILE:
+			if (e.is_sparse)
+				a->sparse[a->n_sparse++] = i;
+			else
+				a->files[a->n_files++] = i;
+			break;
+		case LAY_HARDLINK:
+			break;
+		}
+		if (r < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+cmp_offsets(const void *x, const void *y, void *toc)
+{
+	struct lay_entry a, b;
+
+	lay_toc_get(toc, *(const size_t *)x, &a);
+	lay_toc_get(toc, *(const size_t *)y, &b);
+	return a.offset < b.offset ? -1 : a.offset > b.offset;
+}
+
+/* In the order of the tar, which may be one long decompression. */
+static int
+put_files(struct apply *a, struct stv_err **err)
+{
+	void *toc = (void *)(uintptr_t)a->toc; /* only read */
+
+	qsort_r(a->files, a->n_files, sizeof(*a->files), cmp_offsets, toc);
+	for (size_t i = 0; i < a->n_files; i++) {
+		struct lay_entry e;
+
+		lay_toc_get(a->toc, a->files[i], &e);
+		if (put_file(a, &e, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Files with holes: libarchive knows where their pieces belong. */
+static int
+put_sparse(struct apply *a, struct stv_err **err)
+{
+	stv_auto(stv_in) *tar = NULL;
+	stv_auto(stv_archive) *archive = NULL;
+	struct stv_archive_entry t;
+	size_t i = 0;
+	int r = 0;
+
+	if (a->n_sparse == 0)
+		return 0;
+	qsort_r(a->sparse, a->n_sparse, sizeof(*a->sparse), cmp_offsets,
+		(void *)(uintptr_t)a->toc);
+	if (lay_open_tar(a->store, a->diff_id, &tar, NULL, err) < 0 ||
+	    stv_archive_open_tar(tar, &archive, err) < 0)
+		return -1;
+	while (i < a->n_sparse &&
+	       (r = stv_archive_next(archive, &t, err)) == 1) {
+		struct lay_entry e;
+		int fd = -1;
+
+		lay_toc_get(a->toc, a->sparse[i], &e);
+		if (t.offset != e.offset)
+			continue;
+		i++;
+		if (open_new(a, &e, &fd, err) < 0)
+			return -1;
+		if (stv_archive_read_to(archive, fd, err) < 0) {
+			(void)close(fd);
+			return stv_wrap(err, "unpacking '%s'", e.path);
+		}
+		if (close_new(fd, &e, err) < 0)
+			return -1;
+	}
+	if (r == 0 && i < a->n_sparse)
+		return stv_fail(err, STV_E_IO,
+				"the table of contents does not fit the layer");
+	return r < 0 ? -1 : 0;
+}
+
+static int
+put_links(struct apply *a, struct stv_err **err)
+{
+	for (size_t i = 0; i < lay_toc_len(a->toc); i++) {
+		struct lay_entry e;
+
+		lay_toc_get(a->toc, i, &e);
+		if (e.type == LAY_HARDLINK && put_link(a, &e, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* An implied directory is what the layers below have there (B24). */
+static int
+set_implied(struct apply *a, const char *path, struct stv_err **err)
+{
+	struct lay_entry e;
+
+	if (a->below == NULL || lay_view_lookup(a->below, path, &e) == 0 ||
+	    e.type != LAY_DIR)
+		e = (struct lay_entry){
+			.path = path, .type = LAY_DIR, .mode = 0755};
+	return apply_set_dir(a->rootfd, path, &e, err);
+}
+
+/* Directories last, from the inside out: making what is in them changed their
+ * times. */
+static int
+set_dirs(struct apply *a, struct stv_err **err)
+{
+	for (size_t i = a->implied.len; i > 0; i--)
+		if (set_implied(a, a->implied.v[i - 1], err) < 0)
+			return -1;
+	for (size_t i = lay_toc_len(a->toc); i > 0; i--) {
+		struct lay_entry e;
+
+		lay_toc_get(a->toc, i - 1, &e);
+		if (e.type != LAY_DIR || (*e.path == '\0' && a->is_merge))
+			continue;
+		if (a->is_merge) {
+			stv_auto_fd fd = stv_fsat_open_nolinks(
+				a->rootfd, e.path, O_RDONLY | O_DIRECTORY, 0);
+
+			if (fd >= 0)
+				apply_clear_xattrs(fd);
+		}
+		if (apply_set_dir(a->rootfd, e.path, &e, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_source(struct apply *a, struct stv_err **err)
+{
+	struct cas_layer layer;
+	int r;
+
+	a->src.buf = stv_xmalloc(COPY_SIZE);
+	if (a->n_files == 0)
+		return 0;
+	r = cas_layer_get(a->store, a->diff_id, &layer, err);
+	if (r < 0)
+		return -1;
+	if (r == 1 && stv_digest_equal(&layer.blob, a->diff_id))
+		return cas_blob_open(a->store, &layer.blob, &a->src.fd, NULL,
+				     err);
+	return lay_open_tar(a->store, a->diff_id, &a->src.in, NULL, err);
+}
+
+int
+lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
+	  const struct lay_toc *toc, struct lay_view *below, bool is_merge,
+	  int rootfd, struct stv_err **err)
+{
+	struct apply a = {.store = store,
+			  .diff_id = diff_id,
+			  .toc = toc,
+			  .below = below,
+			  .is_merge = is_merge,
+			  .rootfd = rootfd,
+			  .dirfd = -1,
+			  .src = {.fd = -1}};
+	int r = 0;
+
+	a.files = stv_xcalloc(lay_toc_len(toc) + 1, sizeof(*a.files));
+	a.sparse = stv_xcalloc(lay_toc_len(toc) + 1, sizeof(*a.sparse));
+	if (put_skeleton(&a, err) < 0 || open_source(&a, err) < 0 ||
+	    put_files(&a, err) < 0 || put_sparse(&a, err) < 0 ||
+	    put_links(&a, err) < 0 || set_dirs(&a, err) < 0)
+		r = -1;
+	forget_dir(&a);
+	stv_strs_clear(&a.implied);
+	stv_in_close(a.src.in);
+	stv_close_p(&a.src.fd);
+	free(a.src.buf);
+	free(a.files);
+	free(a.sparse);
+	return r;
+}
