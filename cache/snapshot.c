@@ -21,6 +21,7 @@
 
 #include "cache/layer_apply.h"
 #include "cache/layer_internal.h"
+#include "cache/meta.h"
 #include "cache/snapshot_id.h"
 #include "cache/store.h"
 #include "cache/toc.h"
@@ -118,6 +119,24 @@ snap_lock(struct snap *s, struct stv_err **err)
 	}
 }
 
+/* What it takes on disk, as the garbage collection counts. */
+static uint64_t
+snap_size(const struct snap *s)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < lay_toc_len(s->toc); i++) {
+		struct lay_entry e;
+
+		lay_toc_get(s->toc, i, &e);
+		if (e.type == LAY_FILE)
+			size += (e.size + 4095) / 4096 * 4096;
+		else if (e.type == LAY_DIR)
+			size += 4096;
+	}
+	return size;
+}
+
 /* The finished directory ${from} becomes the snapshot. */
 static int
 snap_place(const struct snap *s, const char *from, struct stv_err **err)
@@ -135,6 +154,9 @@ snap_place(const struct snap *s, const char *from, struct stv_err **err)
 	if (renameat(root, from, root, s->name) < 0)
 		return stv_fail_errno(err, errno, "cannot move '%s' to '%s'",
 				      from, s->name);
+	if (cas_snapshot_put(s->store, s->hex, s->diff_id, snap_size(s), err) <
+	    0)
+		return -1;
 	return snap_mark(s, err);
 }
 
