@@ -1,0 +1,48 @@
+/*
+ * cache/archive_save.h - images as an archive for other tools: 'save' and
+ * --output type=oci|docker.
+ */
+#ifndef STAVE_CACHE_ARCHIVE_SAVE_H
+#define STAVE_CACHE_ARCHIVE_SAVE_H
+
+#include <stddef.h>
+
+#include "core/digest.h"
+#include "core/strs.h"
+
+struct cas_store; /* cache/store.h */
+struct stv_err;	  /* core/err.h */
+struct stv_sink;  /* core/stream.h */
+
+enum cas_archive_format {
+	/* An OCI layout that carries docker's manifest.json: for everybody. */
+	CAS_ARCHIVE_BOTH,
+	CAS_ARCHIVE_OCI,
+	/* <config>.json, <diff ID>.tar (plain) and manifest.json only. */
+	CAS_ARCHIVE_DOCKER
+};
+
+/* An image to save. */
+struct cas_save_image {
+	struct stv_digest manifest; /* of an image of the store */
+	struct stv_strs names;	    /* normal form; may be empty */
+};
+
+/*
+ * cas_save(s, images, n, format, out, err): one tar of ${n} images.  The same
+ * images give the same bytes.
+ * Errors: STV_E_NOT_FOUND where a blob is missing, STV_E_DIGEST where one is
+ *         damaged, and those of ${out}.
+ */
+int cas_save(struct cas_store *s, const struct cas_save_image *images, size_t n,
+	     enum cas_archive_format format, struct stv_sink *out,
+	     struct stv_err **err);
+
+/*
+ * cas_save_dir(s, images, n, dirfd, err): the same as an OCI layout in the
+ * empty directory ${dirfd}.
+ */
+int cas_save_dir(struct cas_store *s, const struct cas_save_image *images,
+		 size_t n, int dirfd, struct stv_err **err);
+
+#endif /* STAVE_CACHE_ARCHIVE_SAVE_H */
