@@ -64,7 +64,7 @@ static const struct cmd_opt cache_opts[] = {
 	FILTER,
 	FORCE,
 	KEEP,
-	CMD_MOOT("verbose"),
+	CMD_LATER("verbose", 0),
 	CMD_OPT_END,
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -19,6 +20,8 @@
 #include "cache/store.h"
 
 #include "cmd/ctx.h"
+
+#define MAX_TIME 253402300799
 
 /* A closed stdin or stdout would become the store's first descriptor. */
 static void
@@ -160,6 +163,26 @@ cmd_store_look(const struct cmd_ctx *cx, struct cas_store **ret,
 		return -1;
 	stv_err_clear(err);
 	*ret = NULL;
+	return 0;
+}
+
+int
+cmd_now(int64_t *ret, struct stv_err **err)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	size_t n = epoch != NULL ? strspn(epoch, "0123456789") : 0;
+
+	if (epoch == NULL || *epoch == '\0') {
+		*ret = (int64_t)time(NULL);
+		return 0;
+	}
+	/* 9999-12-31 is the last day that RFC 3339 can name */
+	if (n > 12 || epoch[n] != '\0' || strtoll(epoch, NULL, 10) > MAX_TIME)
+		return stv_fail(err, STV_E_USAGE,
+				"SOURCE_DATE_EPOCH is '%s', which is no time "
+				"in seconds since 1970",
+				epoch);
+	*ret = strtoll(epoch, NULL, 10);
 	return 0;
 }
 

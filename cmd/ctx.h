@@ -6,6 +6,7 @@
 #define STAVE_CMD_CTX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -78,6 +79,13 @@ int cmd_store_open(const struct cmd_ctx *cx, struct cas_store **ret,
  */
 int cmd_store_look(const struct cmd_ctx *cx, struct cas_store **ret,
 		   struct stv_err **err);
+
+/*
+ * cmd_now(ret, err): the time of what is made now: SOURCE_DATE_EPOCH, else the
+ * clock's.  Units: seconds since 1970.  Errors: STV_E_USAGE where the variable
+ * is no number.
+ */
+int cmd_now(int64_t *ret, struct stv_err **err);
 
 /*
  * cmd_confirm(question, is_forced): ask on the terminal; true without asking

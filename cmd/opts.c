@@ -218,7 +218,9 @@ assign(struct parse *p, const struct cmd_opt *o, void *base, const char *value,
 	case CMD_KIND_FLAG:
 	case CMD_KIND_MOOT:
 	case CMD_KIND_LATER:
-		if (value != NULL && (yes = parse_bool(value)) < 0) {
+		if (value != NULL)
+			yes = parse_bool(value);
+		if (yes < 0 && o->kind != CMD_KIND_LATER) {
 			stv_fail(err, STV_E_USAGE,
 				 "stave %s: --%s takes true or false, not '%s'",
 				 p->verb->name, o->name, value);

@@ -1,0 +1,49 @@
+/* cmd/values.h - option values with a syntax of their own. */
+#ifndef STAVE_CMD_VALUES_H
+#define STAVE_CMD_VALUES_H
+
+#include <stdbool.h>
+
+#include "builder/sandbox/spec.h"
+
+struct stv_err; /* core/err.h */
+
+/*
+ * cmd_ulimit_parse(s, ret, err): "nofile=1024:2048", "core=0", "stack=-1" as
+ * docker reads them.  Errors: STV_E_USAGE.
+ */
+int cmd_ulimit_parse(const char *s, struct sbx_rlimit *ret,
+		     struct stv_err **err);
+
+/*
+ * cmd_host_parse(s, ret, err): "name:address" or "name=address", IPv6 also in
+ * brackets; *ret is "name:address" without them.
+ * Owns:   *ret.
+ * Errors: STV_E_USAGE.
+ */
+int cmd_host_parse(const char *s, char **ret, struct stv_err **err);
+
+enum cmd_output_type {
+	CMD_OUTPUT_IMAGE, /* into the store: what happens without --output */
+	CMD_OUTPUT_OCI,
+	CMD_OUTPUT_DOCKER,
+	CMD_OUTPUT_TAR,
+	CMD_OUTPUT_LOCAL
+};
+
+/* One --output. */
+struct cmd_output {
+	enum cmd_output_type type;
+	char *dest; /* a path, "-" for stdout; NULL for CMD_OUTPUT_IMAGE */
+};
+
+/*
+ * cmd_output_parse(s, ret, err): "type=tar,dest=x.tar", "DIR" (type=local), "-"
+ * (type=tar to stdout).
+ * Owns:   ret->dest.
+ * Errors: STV_E_USAGE.
+ */
+int cmd_output_parse(const char *s, struct cmd_output *ret,
+		     struct stv_err **err);
+
+#endif /* STAVE_CMD_VALUES_H */

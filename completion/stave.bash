@@ -1,0 +1,115 @@
+# bash completion for stave(1).  A unit test compares the words with the
+# option tables in cmd/.
+
+# shellcheck shell=bash
+
+declare -gA _stave_options=(
+	[build]='--add-host --build-arg --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
+	[run]='--entrypoint --env --interactive --network --rm --tty --user --volume --workdir'
+	[images]='--all --digests --filter --format --no-trunc --quiet'
+	[inspect]='--format --type'
+	[history]='--format --human --no-trunc --quiet'
+	[tag]=''
+	[rmi]='--force'
+	[prune]='--all --filter --force --keep-storage --max-used-space'
+	[image prune]='--all --filter --force'
+	[builder prune]='--all --filter --force --keep-storage --max-used-space'
+	[save]='--format --output'
+	[load]='--input --quiet'
+	[import]='--change --message --platform'
+	[df]='--format'
+	[logs]='--list --raw'
+	[fsck]='--repair'
+	[parse]='--format'
+	[version]='--format'
+)
+
+declare -gA _stave_groups=(
+	[image]='build history import inspect list load ls prune remove rm save tag'
+	[builder]='build prune'
+	[buildx]='build du prune'
+	[system]='df prune'
+)
+
+declare -gA _stave_names=(
+	['image build']=build ['image history']=history ['image import']=import
+	['image inspect']=inspect ['image list']=images ['image load']=load
+	['image ls']=images ['image prune']='image prune' ['image remove']=rmi
+	['image rm']=rmi ['image save']=save ['image tag']=tag
+	['builder build']=build ['builder prune']='builder prune'
+	['buildx build']=build ['buildx du']=df
+	['buildx prune']='builder prune' ['system df']=df
+	['system prune']=prune
+)
+
+# The command of the line, as a key of _stave_options; in $_stave_command.
+_stave_find_command() {
+	local i word
+	_stave_command=
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--root) ((i++)) ;;
+		-*) ;;
+		*)
+			if [[ -n ${_stave_groups[$word]+x} ]]; then
+				_stave_group=$word
+				if ((i + 1 < COMP_CWORD)); then
+					_stave_command=${_stave_names["$word ${COMP_WORDS[i + 1]}"]-}
+				fi
+			else
+				_stave_command=$word
+			fi
+			return
+			;;
+		esac
+	done
+}
+
+_stave_images() {
+	"${COMP_WORDS[0]}" images --format '{{.Repository}}:{{.Tag}}' \
+		2>/dev/null | grep -v '<none>'
+}
+
+# The values of the option before the cursor, if it takes one of a few.
+_stave_values() {
+	case $1 in
+	--progress) echo 'auto plain tty quiet none json rawjson' ;;
+	--network) echo 'host none' ;;
+	--isolation) echo 'auto root userns single chroot' ;;
+	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest=' ;;
+	--filter) echo 'dangling= reference= label= before= since= until=' ;;
+	--format) [[ $_stave_command == save ]] && echo 'oci docker' || echo 'json table' ;;
+	esac
+}
+
+_stave() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local _stave_command='' _stave_group='' words
+
+	if [[ ${COMP_WORDS[0]##*/} == build ]]; then
+		_stave_command=build
+	else
+		_stave_find_command
+	fi
+	words=$(_stave_values "$prev")
+	if [[ -z $words && $cur == -* ]]; then
+		words="${_stave_options[${_stave_command:-none}]-} --root --debug --help"
+	elif [[ -z $words && -z $_stave_command && -n $_stave_group ]]; then
+		words=${_stave_groups[$_stave_group]}
+	elif [[ -z $words && -z $_stave_command ]]; then
+		words='build run images inspect history tag rmi prune save load import df logs fsck parse version help image builder buildx system'
+	elif [[ -z $words ]]; then
+		case $_stave_command in
+		run | inspect | history | tag | rmi | save)
+			words=$(_stave_images)
+			;;
+		esac
+	fi
+	if [[ -n $words ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	fi
+	__ltrim_colon_completions "$cur" 2>/dev/null || true
+}
+
+complete -o default -F _stave stave
