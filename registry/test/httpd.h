@@ -1,0 +1,140 @@
+/*
+ * registry/test/httpd.h - an HTTP server of one thread that answers what a
+ * test tells it to, for the tests of the HTTP session.
+ *
+ * Each connection takes one request, which is kept, and gets the next answer
+ * of the script; then it is closed.
+ */
+#ifndef STAVE_REGISTRY_TEST_HTTPD_H
+#define STAVE_REGISTRY_TEST_HTTPD_H
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+#define HTTPD_MAX 32
+#define UNUSED_OK __attribute__((__unused__))
+
+struct httpd {
+	int fd;
+	int port;
+	pthread_t thread;
+	const char *answers[HTTPD_MAX]; /* NULL: hang up at once */
+	size_t n_answers;
+	char requests[HTTPD_MAX][2048];
+	size_t n_requests;
+	int stall_ms; /* before each answer */
+};
+
+/* All of ${text}; who has heard enough may hang up. */
+static UNUSED_OK void
+httpd_send(int fd, const char *text)
+{
+	size_t n = strlen(text);
+
+	while (n > 0) {
+		ssize_t did = send(fd, text, n, MSG_NOSIGNAL);
+
+		if (did <= 0)
+			return;
+		text += did;
+		n -= (size_t)did;
+	}
+}
+
+static UNUSED_OK void
+httpd_serve(struct httpd *s, int fd, size_t i)
+{
+	char *request = s->requests[i];
+	size_t n = 0;
+
+	while (n + 1 < sizeof(s->requests[0])) {
+		ssize_t got = recv(fd, request + n,
+				   sizeof(s->requests[0]) - 1 - n, 0);
+
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+		request[n] = '\0';
+		if (strstr(request, "\r\n\r\n") != NULL)
+			break;
+	}
+	if (s->stall_ms > 0)
+		(void)usleep((useconds_t)s->stall_ms * 1000);
+	if (s->answers[i] != NULL)
+		httpd_send(fd, s->answers[i]);
+}
+
+static UNUSED_OK void *
+httpd_main(void *arg)
+{
+	struct httpd *s = arg;
+
+	for (size_t i = 0; i < s->n_answers; i++) {
+		int fd = accept(s->fd, NULL, NULL);
+
+		if (fd < 0)
+			break;
+		httpd_serve(s, fd, i);
+		s->n_requests++;
+		(void)shutdown(fd, SHUT_RDWR);
+		(void)close(fd);
+	}
+	return NULL;
+}
+
+/* A port of 127.0.0.1; the answers come before httpd_start(). */
+static UNUSED_OK void
+httpd_open(struct httpd *s)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t n = sizeof(a);
+
+	memset(s, 0, sizeof(*s));
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_geq(s->fd, 0);
+	cr_assert_eq(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	cr_assert_eq(listen(s->fd, 16), 0);
+	cr_assert_eq(getsockname(s->fd, (struct sockaddr *)&a, &n), 0);
+	s->port = ntohs(a.sin_port);
+}
+
+static UNUSED_OK void
+httpd_answer(struct httpd *s, const char *text)
+{
+	cr_assert_lt(s->n_answers, (size_t)HTTPD_MAX);
+	s->answers[s->n_answers++] = text;
+}
+
+static UNUSED_OK void
+httpd_start(struct httpd *s)
+{
+	cr_assert_eq(pthread_create(&s->thread, NULL, httpd_main, s), 0);
+}
+
+/* Stop, also where answers were left over. */
+static UNUSED_OK void
+httpd_end(struct httpd *s)
+{
+	(void)shutdown(s->fd, SHUT_RDWR);
+	cr_assert_eq(pthread_join(s->thread, NULL), 0);
+	(void)close(s->fd);
+}
+
+/* "http://127.0.0.1:PORT${path}".  Owns: the caller. */
+static UNUSED_OK char *
+httpd_url(const struct httpd *s, const char *path)
+{
+	return stv_xasprintf("http://127.0.0.1:%d%s", s->port, path);
+}
+
+#endif /* STAVE_REGISTRY_TEST_HTTPD_H */
