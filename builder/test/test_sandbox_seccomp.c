@@ -3,6 +3,7 @@
  * program in an interpreter; and the files of /etc.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -18,10 +19,12 @@
 #include "builder/sandbox/seccomp_profile.h"
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/fsat.h"
 
 #define REFUSE (SECCOMP_RET_ERRNO | EPERM)
 #define UNKNOWN (SECCOMP_RET_ERRNO | ENOSYS)
 #define X32_BIT 0x40000000U
+#define GOLDEN "testdata/seccomp/x86_64.answers"
 
 /* Classic BPF, as far as seccomp programs use it. */
 static uint32_t
@@ -305,6 +308,57 @@ Test(seccomp, arguments_choose_where_they_must)
 	cr_expect_eq(ask(&p, NATIVE, number("personality"), 0x40000), REFUSE);
 	free(p.filter);
 }
+
+#if defined(__x86_64__)
+static const char *
+answer_name(uint32_t answer)
+{
+	switch (answer) {
+	case SECCOMP_RET_ALLOW:
+		return "allow";
+	case REFUSE:
+		return "EPERM";
+	case UNKNOWN:
+		return "ENOSYS";
+	default:
+		return "other";
+	}
+}
+
+/* What a call gets: the same for all arguments, or "by argument". */
+static const char *
+answer_for(const struct sock_fprog *prog, uint32_t nr)
+{
+	uint32_t first = ask(prog, NATIVE, nr, 0);
+
+	for (uint64_t arg = 1; arg < 64; arg++) {
+		if (ask(prog, NATIVE, nr, arg) != first ||
+		    ask(prog, NATIVE, nr, arg << 25) != first)
+			return "by argument";
+	}
+	return answer_name(first);
+}
+
+/* A change of what a RUN may do is seen as a change of this file. */
+Test(seccomp, each_number_has_its_recorded_answer)
+{
+	struct sock_fprog prog = build();
+	struct stv_buf got = STV_BUF_INIT(65536), want = STV_BUF_INIT(65536);
+	struct stv_err *err = NULL;
+
+	for (uint32_t nr = 0; nr <= 470; nr++) {
+		stv_buf_addf(&got, "%u %s\n", nr, answer_for(&prog, nr));
+	}
+	cr_assert_eq(stv_fsat_read_file(AT_FDCWD, GOLDEN, 65536, &want, &err),
+		     0, "run from the top of the repository: %s",
+		     err != NULL ? stv_err_msg(err) : "");
+	cr_expect(strcmp(stv_buf_str(&got), stv_buf_str(&want)) == 0,
+		  "the answers differ from " GOLDEN ":\n%s", stv_buf_str(&got));
+	stv_buf_fini(&got);
+	stv_buf_fini(&want);
+	free(prog.filter);
+}
+#endif
 
 /* ---- files of /etc ------------------------------------------------------- */
 
