@@ -52,16 +52,17 @@ struct cas_db {
 };
 
 /*
- * layer: what is here, by diff ID.  image_blob: what an image keeps alive.
- * record: cache records; the newest of one key on one parent stands.
- * snapshot: sizes of unpacked directories, so that they are measured once.
+ * layer: the blobs that hold a diff ID, plain or compressed.  image_blob: what
+ * an image keeps alive. record: cache records; the newest of one key on one
+ * parent stands. snapshot: sizes of unpacked directories, so that they are
+ * measured once.
  */
 static const char schema[] =
 	"CREATE TABLE layer("
-	" diff_id BLOB PRIMARY KEY, blob BLOB NOT NULL,"
+	" diff_id BLOB NOT NULL, blob BLOB NOT NULL,"
 	" blob_size INTEGER NOT NULL, tar_size INTEGER NOT NULL,"
-	" media_type TEXT NOT NULL, used_s INTEGER NOT NULL"
-	") WITHOUT ROWID;"
+	" media_type TEXT NOT NULL, made_s INTEGER NOT NULL,"
+	" PRIMARY KEY(diff_id, blob)) WITHOUT ROWID;"
 	"CREATE TABLE image("
 	" id INTEGER PRIMARY KEY, manifest BLOB NOT NULL UNIQUE,"
 	" config BLOB NOT NULL, created_s INTEGER NOT NULL,"

@@ -57,7 +57,8 @@ read_all(struct cas_store *s, struct measure *m, struct stv_err **err)
 		  &m->df->n_tagged, err) < 0 ||
 	    count(s, "SELECT COUNT(*) FROM record", &m->df->n_records, err) <
 		    0 ||
-	    count(s, "SELECT COUNT(*) FROM layer", &m->df->n_layers, err) < 0 ||
+	    count(s, "SELECT COUNT(DISTINCT diff_id) FROM layer",
+		  &m->df->n_layers, err) < 0 ||
 	    count(s, "SELECT COALESCE(SUM(blob_size), 0) FROM layer",
 		  &m->df->layer_bytes, err) < 0)
 		return -1;

@@ -193,54 +193,57 @@ remove_dangling(struct cas_store *s, struct gc *g, struct stv_err **err)
 	return st == NULL ? -1 : remove_records(s, g, st, err);
 }
 
+/* A layer's form and its size. */
+struct orphan {
+	struct stv_digest diff_id;
+	struct stv_digest blob;
+	uint64_t size;
+};
+
 static int
-delete_layer(struct cas_store *s, struct gc *g, const struct stv_digest *d,
-	     uint64_t size, struct stv_err **err)
+delete_layer(struct cas_store *s, struct gc *g, const struct orphan *o,
+	     struct stv_err **err)
 {
-	sqlite3_stmt *st =
-		cas_db_stmt(s, "DELETE FROM layer WHERE diff_id = ?1", err);
+	sqlite3_stmt *st = cas_db_stmt(
+		s, "DELETE FROM layer WHERE diff_id = ?1 AND blob = ?2", err);
 
 	if (st == NULL)
 		return -1;
-	cas_db_bind_digest(st, 1, d);
-	note_digest(g, CAS_GC_LAYER, d, size);
+	cas_db_bind_digest(st, 1, &o->diff_id);
+	cas_db_bind_digest(st, 2, &o->blob);
+	note_digest(g, CAS_GC_LAYER, &o->diff_id, o->size);
 	g->result->n_layers++;
-	g->freed += size;
+	g->freed += o->size;
 	return cas_db_run(s, st, err);
 }
 
-/* What a layer is, with its snapshots, that nothing needs. */
+/* The forms of layers that nothing needs, with their snapshots' sizes. */
 #define ORPHAN                                                                 \
-	"SELECT diff_id, blob_size + (SELECT COALESCE(SUM(size), 0)"           \
+	"SELECT diff_id, blob, blob_size + (SELECT COALESCE(SUM(size), 0)"     \
 	" FROM snapshot n WHERE n.diff_id = l.diff_id) FROM layer l"           \
 	" WHERE NOT EXISTS (SELECT 1 FROM record r"                            \
 	"  WHERE r.diff_id = l.diff_id)"                                       \
 	" AND NOT EXISTS (SELECT 1 FROM image_blob b WHERE b.blob = l.blob)"
-
-/* A layer and its size. */
-struct sized {
-	struct stv_digest d;
-	uint64_t size;
-};
 
 /* Delete the layers that ${st}, an ORPHAN query, finds. */
 static int
 remove_orphans(struct cas_store *s, struct gc *g, sqlite3_stmt *st,
 	       struct stv_err **err)
 {
-	STV_VEC(struct sized) found = {0};
+	STV_VEC(struct orphan) found = {0};
 	int r = 1;
 
 	while (r == 1) {
 		r = cas_db_step(s, st, err);
 		if (r == 1)
-			*stv_vec_push(&found) = (struct sized){
+			*stv_vec_push(&found) = (struct orphan){
 				cas_db_col_digest(st, 0),
-				(uint64_t)sqlite3_column_int64(st, 1),
+				cas_db_col_digest(st, 1),
+				(uint64_t)sqlite3_column_int64(st, 2),
 			};
 	}
 	for (size_t i = 0; r == 0 && i < found.len; i++)
-		r = delete_layer(s, g, &found.v[i].d, found.v[i].size, err);
+		r = delete_layer(s, g, &found.v[i], err);
 	stv_vec_fini(&found);
 	return r;
 }

@@ -72,7 +72,7 @@ cas_read_sets(struct cas_store *s, struct cas_set *layers,
 
 	if (cas_db_enter(s, err) < 0)
 		return -1;
-	r = read_set(s, "SELECT diff_id FROM layer", layers, err);
+	r = read_set(s, "SELECT DISTINCT diff_id FROM layer", layers, err);
 	if (r == 0)
 		r = read_set(s,
 			     "SELECT blob FROM layer"
@@ -247,10 +247,11 @@ read_rows(struct cas_store *s, struct cas_snapshots *all, struct stv_err **err)
 	sqlite3_stmt *st = cas_db_stmt(
 		s,
 		"SELECT n.name, n.size, n.used_s,"
-		" n.diff_id IS NOT NULL AND l.diff_id IS NULL,"
+		" n.diff_id IS NOT NULL AND NOT EXISTS"
+		" (SELECT 1 FROM layer l WHERE l.diff_id = n.diff_id),"
 		" (SELECT max(r.used_s) FROM record r"
 		"  WHERE r.diff_id = n.diff_id)"
-		" FROM snapshot n LEFT JOIN layer l ON l.diff_id = n.diff_id",
+		" FROM snapshot n",
 		err);
 	int r = st == NULL ? -1 : 1;
 

@@ -20,6 +20,8 @@
 
 #include "cache/meta.h"
 
+/* Plain, and as other tools compressed it; more are not looked at. */
+#define MAX_FORMS 16
 #define IMAGE_COLUMNS "manifest, config, created_s, size"
 
 static void
@@ -35,10 +37,11 @@ read_layer(sqlite3_stmt *st, struct cas_layer *ret)
 		sizeof(ret->media_type) - 1);
 }
 
-/* The row of a layer, whether its blob is there or not: 1, 0 or -1. */
+/* All forms of a layer in the order of preference: the plain one first. */
 static int
-find_layer(struct cas_store *s, const struct stv_digest *diff_id,
-	   struct cas_layer *ret, struct stv_err **err)
+find_layers(struct cas_store *s, const struct stv_digest *diff_id,
+	    struct cas_layer *ret, size_t max, size_t *ret_n,
+	    struct stv_err **err)
 {
 	sqlite3_stmt *st;
 	int r;
@@ -46,33 +49,38 @@ find_layer(struct cas_store *s, const struct stv_digest *diff_id,
 	if (cas_db_enter(s, err) < 0)
 		return -1;
 	st = cas_db_stmt(s,
-			 "SELECT diff_id, blob, blob_size, tar_size, "
-			 "media_type FROM layer WHERE diff_id = ?1",
+			 "SELECT diff_id, blob, blob_size, tar_size,"
+			 " media_type FROM layer WHERE diff_id = ?1"
+			 " ORDER BY blob <> diff_id, made_s, blob",
 			 err);
-	r = st == NULL ? -1 : 0;
-	if (r == 0) {
+	r = st == NULL ? -1 : 1;
+	if (st != NULL)
 		cas_db_bind_digest(st, 1, diff_id);
+	*ret_n = 0;
+	while (r == 1 && *ret_n < max) {
 		r = cas_db_step(s, st, err);
+		if (r == 1)
+			read_layer(st, &ret[(*ret_n)++]);
 	}
-	if (r == 1)
-		read_layer(st, ret);
 	cas_db_leave(s);
-	return r;
+	return r < 0 ? -1 : 0;
 }
 
 int
 cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
 	      struct cas_layer *ret, struct stv_err **err)
 {
-	struct cas_layer found;
-	int r = find_layer(s, diff_id, &found, err);
+	struct cas_layer all[MAX_FORMS];
+	size_t n = 0;
 
-	if (r != 1)
-		return r;
-	if (!cas_blob_has(s, &found.blob))
-		return 0;
-	*ret = found;
-	return 1;
+	if (find_layers(s, diff_id, all, MAX_FORMS, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (cas_blob_has(s, &all[i].blob)) {
+			*ret = all[i];
+			return 1;
+		}
+	return 0;
 }
 
 static int
@@ -106,17 +114,47 @@ check_blob(struct cas_store *s, const struct stv_digest *d,
 			stv_digest_str(d, str));
 }
 
+/* Does this connection's view hold the row that the query finds? */
+static int
+has_row(struct cas_store *s, const char *sql, const struct stv_digest *a,
+	const struct stv_digest *b, struct stv_err **err)
+{
+	sqlite3_stmt *st = cas_db_stmt(s, sql, err);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	cas_db_bind_digest(st, 1, a);
+	cas_db_bind_digest(st, 2, b);
+	r = cas_db_step(s, st, err);
+	(void)sqlite3_reset(st);
+	return r;
+}
+
+/* Is exactly this form known? */
+static int
+has_layer(struct cas_store *s, const struct cas_layer *l, struct stv_err **err)
+{
+	int r;
+
+	if (cas_db_enter(s, err) < 0)
+		return -1;
+	r = has_row(s, "SELECT 1 FROM layer WHERE diff_id = ?1 AND blob = ?2",
+		    &l->diff_id, &l->blob, err);
+	cas_db_leave(s);
+	return r;
+}
+
 int
 cas_layer_put(struct cas_store *s, const struct cas_layer *l,
 	      struct stv_err **err)
 {
-	struct cas_layer old, copy = *l;
+	struct cas_layer copy = *l;
 	int r;
 
 	if (check_blob(s, &l->blob, err) < 0)
 		return -1;
-	/* The first form stays: images name its blob. */
-	r = cas_layer_get(s, &l->diff_id, &old, err);
+	r = has_layer(s, l, err);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
 	if (cas_store_sync(s, err) < 0 || cas_db_enter(s, err) < 0)
@@ -234,23 +272,6 @@ write_image(struct cas_store *s, void *arg, struct stv_err **err)
 		if (cas_tag_write(s, p->tags->v[i], manifest, err) < 0)
 			return -1;
 	return 0;
-}
-
-/* Does this connection's view hold the row that the query finds? */
-static int
-has_row(struct cas_store *s, const char *sql, const struct stv_digest *a,
-	const struct stv_digest *b, struct stv_err **err)
-{
-	sqlite3_stmt *st = cas_db_stmt(s, sql, err);
-	int r;
-
-	if (st == NULL)
-		return -1;
-	cas_db_bind_digest(st, 1, a);
-	cas_db_bind_digest(st, 2, b);
-	r = cas_db_step(s, st, err);
-	(void)sqlite3_reset(st);
-	return r;
 }
 
 /*

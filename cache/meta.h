@@ -19,7 +19,10 @@
 struct cas_store; /* cache/store.h */
 struct stv_err;	  /* core/err.h */
 
-/* A layer that is in the store. */
+/*
+ * A layer that is in the store.  One diff ID may lie here in several forms:
+ * plain, and compressed as it was received.
+ */
 struct cas_layer {
 	struct stv_digest diff_id;
 	struct stv_digest blob; /* == diff_id where made here */
@@ -28,12 +31,13 @@ struct cas_layer {
 	char media_type[96]; /* of the blob */
 };
 
-/* cas_layer_put(s, l, err): register; the same again is success. */
+/* cas_layer_put(s, l, err): register a form; the same again is success. */
 int cas_layer_put(struct cas_store *s, const struct cas_layer *l,
 		  struct stv_err **err);
 
 /*
- * cas_layer_get(s, diff_id, ret, err): 1 and *ret, or 0 where not here.
+ * cas_layer_get(s, diff_id, ret, err): 1 and *ret, or 0 where not here.  Of
+ * several forms the plain one, else the first.
  * Threads: any.
  */
 int cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,

@@ -35,23 +35,17 @@ cas_record_has_key(struct cas_store *s, const struct stv_digest *key,
 	return r;
 }
 
-/*
- * The row and the blob of its layer (*ret_blob): 1, 0 or -1.  A record whose
- * layer has no row is not found.
- */
+/* The row, whatever has become of its layer: 1, 0 or -1. */
 static int
 find_record(struct cas_store *s, const struct stv_digest *key,
 	    const struct stv_digest *parent_chain,
 	    const struct stv_digest *parent_config, struct cas_record *ret,
-	    struct stv_digest *ret_blob, struct stv_err **err)
+	    struct stv_err **err)
 {
 	sqlite3_stmt *st = cas_db_stmt(
 		s,
-		"SELECT r.diff_id, r.created_s, l.blob FROM record r"
-		" LEFT JOIN layer l ON l.diff_id = r.diff_id"
-		" WHERE r.key = ?1 AND r.parent_chain = ?2"
-		" AND r.parent_config = ?3"
-		" AND (r.diff_id IS NULL OR l.blob IS NOT NULL)",
+		"SELECT diff_id, created_s FROM record WHERE key = ?1"
+		" AND parent_chain = ?2 AND parent_config = ?3",
 		err);
 	int r;
 
@@ -71,7 +65,6 @@ find_record(struct cas_store *s, const struct stv_digest *key,
 		.diff_id = cas_db_col_digest(st, 0),
 		.created_s = sqlite3_column_int64(st, 1),
 	};
-	*ret_blob = cas_db_col_digest(st, 2);
 	return 1;
 }
 
@@ -82,20 +75,19 @@ cas_record_get(struct cas_store *s, const struct stv_digest *key,
 	       struct stv_err **err)
 {
 	struct cas_record found;
-	struct stv_digest blob;
+	struct cas_layer layer;
 	int r;
 
 	if (cas_db_enter(s, err) < 0)
 		return -1;
-	r = find_record(s, key, parent_chain, parent_config, &found, &blob,
-			err);
+	r = find_record(s, key, parent_chain, parent_config, &found, err);
 	cas_db_leave(s);
-	if (r != 1)
-		return r;
-	if (found.has_layer && !cas_blob_has(s, &blob))
-		return 0;
-	*ret = found;
-	return 1;
+	/* A record whose layer is gone is not a hit. */
+	if (r == 1 && found.has_layer)
+		r = cas_layer_get(s, &found.diff_id, &layer, err);
+	if (r == 1)
+		*ret = found;
+	return r;
 }
 
 /* What cas_record_put() hands to its transaction. */

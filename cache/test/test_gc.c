@@ -394,3 +394,31 @@ Test(gc, a_kill_leaves_a_consistent_store)
 	store = scratch_open(dir);
 	cr_expect_eq(scratch_count(dir, "tmp"), 0);
 }
+
+Test(gc, every_form_of_a_layer_lives_as_long_as_its_image)
+{
+	struct stv_digest plain = scratch_layer(store, "one");
+	struct cas_layer l = {.diff_id = plain, .blob_size = 3}, got;
+	struct stv_err *err = NULL;
+
+	/* An image with the plain form, and one with the other. */
+	(void)scratch_image(store, "one", TAG_A);
+	l.blob = scratch_blob(store, "ONE");
+	ok(cas_layer_put(store, &l, &err), err);
+	{
+		struct cas_image img = {.manifest = scratch_blob(store, "{}"),
+					.config = scratch_blob(store, "[]")};
+		struct stv_strs tags = {0};
+
+		stv_strs_add(&tags, "docker.io/library/b:latest");
+		ok(cas_image_put(store, &img, &l.blob, 1, &tags, &err), err);
+		stv_strs_clear(&tags);
+	}
+	cr_assert_eq(cas_layer_get(store, &plain, &got, &err), 1);
+	cr_expect(stv_digest_equal(&got.blob, &plain), "plain is preferred");
+	cr_assert_eq(cas_tag_remove(store, TAG_A, &err), 1);
+	(void)collect((struct cas_gc_opts){.dangling_images = true});
+	cr_assert_eq(cas_layer_get(store, &plain, &got, &err), 1);
+	cr_expect(stv_digest_equal(&got.blob, &l.blob));
+	cr_expect_not(cas_blob_has(store, &plain));
+}
