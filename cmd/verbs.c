@@ -8,9 +8,13 @@
 #include "cmd/verbs.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-	&cmd_verb_images, &cmd_verb_inspect, &cmd_verb_history, &cmd_verb_tag,
-	&cmd_verb_rmi,	  &cmd_verb_prune,   &cmd_verb_import,	&cmd_verb_df,
-	&cmd_verb_logs,	  &cmd_verb_parse,   &cmd_verb_version, NULL,
+	&cmd_verb_images,  &cmd_verb_inspect,
+	&cmd_verb_history, &cmd_verb_tag,
+	&cmd_verb_rmi,	   &cmd_verb_prune,
+	&cmd_verb_save,	   &cmd_verb_load,
+	&cmd_verb_import,  &cmd_verb_df,
+	&cmd_verb_logs,	   &cmd_verb_parse,
+	&cmd_verb_version, NULL,
 };
 
 const struct cmd_alias cmd_aliases[] = {
@@ -18,10 +22,12 @@ const struct cmd_alias cmd_aliases[] = {
 	{"image", "import", &cmd_verb_import},
 	{"image", "inspect", &cmd_verb_inspect},
 	{"image", "list", &cmd_verb_images},
+	{"image", "load", &cmd_verb_load},
 	{"image", "ls", &cmd_verb_images},
 	{"image", "prune", &cmd_verb_image_prune},
 	{"image", "remove", &cmd_verb_rmi},
 	{"image", "rm", &cmd_verb_rmi},
+	{"image", "save", &cmd_verb_save},
 	{"image", "tag", &cmd_verb_tag},
 	{"builder", "prune", &cmd_verb_builder_prune},
 	{"buildx", "du", &cmd_verb_df},

@@ -1,0 +1,166 @@
+/* cmd/files.c - files that the user named for input and results. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/stream.h"
+
+#include "cmd/ctx.h"
+
+#include "cmd/files.h"
+
+int
+cmd_input_open(const char *path, const char *what, int *ret_fd,
+	       struct stv_err **err)
+{
+	if (strcmp(path, "-") != 0) {
+		*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (*ret_fd < 0)
+			return stv_fail_errno_as(err, STV_E_INPUT, errno,
+						 "cannot open %s", path);
+		return 0;
+	}
+	if (isatty(STDIN_FILENO)) {
+		stv_fail(err, STV_E_USAGE,
+			 "refusing to read %s from a terminal", what);
+		stv_err_hint(*err, "Name a file, or redirect the input.");
+		return -1;
+	}
+	*ret_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (*ret_fd < 0)
+		return stv_fail_errno(err, errno, "cannot read stdin");
+	return 0;
+}
+
+static int
+cannot_write(const char *path, struct stv_err **err)
+{
+	return stv_fail_errno_as(err, STV_E_INPUT, errno, "cannot write %s",
+				 path);
+}
+
+/*
+ * A file without a name, which vanishes with the process; where the file
+ * system has none such, one with a temporary name.
+ */
+static int
+open_beside(struct cmd_outfile *f, struct stv_err **err)
+{
+	stv_auto_free char *copy = stv_xstrdup(f->path);
+
+	f->fd = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, f->mode);
+	if (f->fd >= 0)
+		return 0;
+	f->tmp = stv_xasprintf("%s.XXXXXX", f->path);
+	f->fd = mkostemp(f->tmp, O_CLOEXEC);
+	if (f->fd >= 0)
+		return 0;
+	free(stv_steal(&f->tmp));
+	return cannot_write(f->path, err);
+}
+
+int
+cmd_outfile_open(const struct cmd_ctx *cx, const char *path,
+		 struct cmd_outfile *f, struct stv_err **err)
+{
+	struct stat st;
+
+	f->path = stv_xstrdup(path);
+	f->mode = 0666 & ~cx->umask;
+	if (strcmp(path, "-") == 0) {
+		f->is_direct = true;
+		if (isatty(STDOUT_FILENO)) {
+			stv_fail(err, STV_E_USAGE,
+				 "refusing to write an archive to a terminal");
+			stv_err_hint(*err, "Use -o FILE, or redirect the "
+					   "output.");
+			return -1;
+		}
+		f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return f->fd < 0 ? cannot_write("stdout", err) : 0;
+	}
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return open_beside(f, err);
+	f->is_direct = true;
+	f->fd = open(path, O_WRONLY | O_CLOEXEC);
+	return f->fd < 0 ? cannot_write(path, err) : 0;
+}
+
+/* Give the nameless file a temporary name, so that it can be renamed. */
+static int
+name_it(struct cmd_outfile *f, struct stv_err **err)
+{
+	stv_auto_free char *self = stv_xasprintf("/proc/self/fd/%d", f->fd);
+
+	for (unsigned i = 0; i < 100; i++) {
+		stv_auto_free char *tmp =
+			stv_xasprintf("%s.%d-%u", f->path, (int)getpid(), i);
+
+		if (linkat(AT_FDCWD, self, AT_FDCWD, tmp, AT_SYMLINK_FOLLOW) ==
+		    0) {
+			f->tmp = stv_steal(&tmp);
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return cannot_write(f->path, err);
+}
+
+int
+cmd_outfile_commit(struct cmd_outfile *f, struct stv_err **err)
+{
+	int fd;
+
+	if (!f->is_direct) {
+		if (fchmod(f->fd, f->mode) < 0)
+			return cannot_write(f->path, err);
+		if (f->tmp == NULL && name_it(f, err) < 0)
+			return -1;
+	}
+	/* network file systems tell of a full disk only here */
+	fd = stv_steal_fd(&f->fd);
+	if (close(fd) < 0)
+		return cannot_write(f->path, err);
+	if (f->tmp == NULL)
+		return 0;
+	if (rename(f->tmp, f->path) < 0)
+		return cannot_write(f->path, err);
+	free(stv_steal(&f->tmp));
+	return 0;
+}
+
+void
+cmd_outfile_close(struct cmd_outfile *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	if (f->tmp != NULL)
+		(void)unlink(f->tmp);
+	free(f->tmp);
+	free(f->path);
+	*f = CMD_OUTFILE_INIT;
+}
+
+int
+cmd_file_write(const struct cmd_ctx *cx, const char *path, const void *p,
+	       size_t n, struct stv_err **err)
+{
+	struct cmd_outfile f = CMD_OUTFILE_INIT;
+	int rc = cmd_outfile_open(cx, path, &f, err);
+
+	if (rc == 0 && stv_write_all(f.fd, p, n) < 0)
+		rc = cannot_write(path, err);
+	if (rc == 0)
+		rc = cmd_outfile_commit(&f, err);
+	cmd_outfile_close(&f);
+	return rc;
+}
