@@ -64,7 +64,9 @@ make_mount(const char *type, const struct option *opts, size_t n,
 
 	if (fs < 0)
 		return -1;
-	if (set_options(fs, opts, n) < 0) {
+	/* What /proc/mounts shows as the device; df and others pass "none". */
+	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "source", type) < 0 ||
+	    set_options(fs, opts, n) < 0) {
 		saved = errno;
 		(void)close(fs);
 		errno = saved;
@@ -96,6 +98,8 @@ overlay_new_api(const struct sbx_child *c)
 
 	if (fs < 0)
 		return -1;
+	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay") < 0)
+		goto fail;
 	for (size_t i = 0; i < spec->n_lowers; i++) {
 		if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+",
 				 spec->lower_dirs[i]) < 0)
