@@ -217,8 +217,6 @@ add_excerpt(const struct page *pg, const struct stv_source *src,
 		from = len;
 	/* Where several lines are spanned the first is marked to its end. */
 	to = span.end > span.begin ? from + (span.end - span.begin) : from + 1;
-	if (to > len)
-		to = len;
 	cut_line(&line, &len, &from, &to, is_cut);
 
 	stv_buf_addf(pg->out, "%5u | %s", line_no, is_cut[0] ? "..." : "");

@@ -108,6 +108,7 @@ ParameterizedTestParameters(buf, foreign_bytes_are_made_inert)
 		{"\xc2\x9b"
 		 "31m",
 		 "\\xc2\\x9b31m"},			      /* C1 CSI */
+		{"\xe2\x80\xaa", "\\xe2\\x80\\xaa"},	      /* LRE */
 		{"\xe2\x80\xae", "\\xe2\\x80\\xae"},	      /* RLO */
 		{"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},	      /* LRI */
 		{"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},	      /* LS */

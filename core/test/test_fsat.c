@@ -1,8 +1,10 @@
 /* core/test/test_fsat.c - files below a root that nobody can lead us out of. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,6 +177,7 @@ ParameterizedTestParameters(fsat, missing_directories_are_made_inside)
 		{"../../a", "a"},
 		{"dir/../../../x", "x"},
 		{"abs/x", "target/x"},
+		{"dir/abs/x", "target/x"},
 		{"dangling/x", "not/there/x"},
 		{"updir/x", "out/x"},
 		{".", "."},
@@ -199,6 +202,7 @@ ParameterizedTest(struct mkdirs_case *c, fsat,
 	cr_assert_eq(mkdirat(a.in, "dir", 0755), 0);
 	put(a.in, "file", "x");
 	cr_assert_eq(symlinkat("/target", a.in, "abs"), 0);
+	cr_assert_eq(symlinkat("/target", a.in, "dir/abs"), 0);
 	cr_assert_eq(symlinkat("not/there", a.in, "dangling"), 0);
 	cr_assert_eq(symlinkat("../out", a.in, "updir"), 0);
 	cr_assert_eq(symlinkat("loop", a.in, "loop"), 0);
@@ -294,6 +298,29 @@ Test(fsat, replaces_a_file_and_leaves_nothing_beside_it)
 	cr_expect_eq(stv_fsat_sync_dir(a.in, "d", &err), 0);
 	cr_expect_eq(stv_fsat_sync_dir(a.in, "gone", &err), -1);
 	stv_err_free(err);
+}
+
+Test(fsat, a_failed_write_keeps_the_old_and_leaves_nothing)
+{
+	struct rlimit none = {.rlim_cur = 1, .rlim_max = 1};
+	stv_auto_buf b = STV_BUF_INIT(100);
+	struct stv_err *err = NULL;
+	auto_area a;
+
+	area_init(&a);
+	cr_assert_eq(mkdirat(a.in, "d", 0755), 0);
+	put(a.in, "d/file", "old");
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	cr_expect_eq(
+		stv_fsat_replace(a.in, "d/file", "newer", 5, 0600, false, &err),
+		-1);
+	cr_expect_eq(stv_err_errno(err), EFBIG);
+	stv_err_clear(&err);
+	cr_expect_eq(stv_fsat_read_file(a.in, "d/file", 100, &b, &err), 0);
+	cr_expect_str_eq(stv_buf_str(&b), "old");
+	cr_expect_eq(unlinkat(a.in, "d/file", 0), 0);
+	cr_expect_eq(unlinkat(a.in, "d", AT_REMOVEDIR), 0, "it was alone");
 }
 
 /* 300 directories below each other, each with a file. */

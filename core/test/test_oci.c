@@ -131,6 +131,21 @@ ParameterizedTest(struct match_case *c, oci, a_machine_runs_what_its_elders_ran)
 	stv_platform_fini(&have);
 }
 
+Test(oci, foreign_spellings_match)
+{
+	struct stv_platform want = {0};
+	struct stv_platform have = {.os = stv_xstrdup("linux"),
+				    .arch = stv_xstrdup("aarch64"),
+				    .variant = stv_xstrdup("8")};
+	struct stv_err *err = NULL;
+
+	cr_assert_eq(stv_platform_parse("linux/arm64", &want, &err), 0);
+	cr_expect(stv_platform_match(&want, &have));
+	cr_expect(stv_platform_match(&have, &want));
+	stv_platform_fini(&want);
+	stv_platform_fini(&have);
+}
+
 Test(oci, nothing_matches_an_unknown_platform)
 {
 	struct stv_platform host = {0}, none = {0};
@@ -321,6 +336,7 @@ Test(oci, size_is_checked_before_anything_is_parsed)
 	stv_err_clear(&err);
 	cr_expect_eq(oci_config_parse(big, n, &c, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_LIMIT);
+	cr_expect_not_null(strstr(stv_err_msg(stv_err_root(err)), "larger"));
 	stv_err_free(err);
 	cr_expect_eq(oci_is_index(big, n), -1);
 }
@@ -354,6 +370,18 @@ Test(oci, an_index_is_read_and_written)
 	cr_expect_str_eq(stv_buf_str(&b), text, "a copy is whole");
 	oci_index_add(x)->media_type = stv_xstrdup("x");
 	cr_expect_eq(x->n_manifests, 2);
+}
+
+Test(oci, an_index_that_could_be_a_manifest_is_refused)
+{
+	static const char text[] =
+		"{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}";
+	struct oci_index *x = NULL;
+	struct stv_err *err = NULL;
+
+	cr_assert_eq(oci_index_parse(text, strlen(text), NULL, &x, &err), -1);
+	cr_expect_eq(stv_err_code(err), STV_E_PROTOCOL);
+	stv_err_free(err);
 }
 
 struct kind_case {
@@ -438,10 +466,39 @@ Test(oci, order_of_sets_and_labels_does_not_matter)
 	cr_expect(c->config.has_cmd, "empty is not absent");
 	cr_expect_not(c->config.has_entrypoint);
 	cr_expect_null(c->config.user);
+	cr_expect_str_eq(c->config.volumes.v[0], "/a");
 	oci_runconfig_write(&c->config, &b);
 	cr_expect_str_eq(stv_buf_str(&b),
 			 "{\"Volumes\":{\"/a\":{},\"/z\":{}},"
 			 "\"Labels\":{\"a\":\"\",\"z\":\"1\"}}");
+}
+
+Test(oci, sets_are_written_sorted)
+{
+	struct oci_runconfig c = {0};
+	stv_auto_buf b = STV_BUF_INIT(1000);
+
+	stv_strs_add(&c.exposed_ports, "9/tcp");
+	stv_strs_add(&c.exposed_ports, "10/tcp");
+	oci_runconfig_write(&c, &b);
+	cr_expect_str_eq(stv_buf_str(&b),
+			 "{\"ExposedPorts\":{\"10/tcp\":{},\"9/tcp\":{}}}");
+	oci_runconfig_fini(&c);
+}
+
+Test(oci, a_copy_keeps_what_is_not_written)
+{
+	struct oci_runconfig c = {.has_entrypoint = true,
+				  .has_cmd = true,
+				  .has_shell = true},
+			     copy = {0};
+
+	oci_runconfig_copy(&copy, &c);
+	cr_expect(copy.has_entrypoint);
+	cr_expect(copy.has_cmd);
+	cr_expect(copy.has_shell);
+	cr_expect_not(copy.has_healthcheck);
+	oci_runconfig_fini(&copy);
 }
 
 Test(oci, an_empty_config_is_short)

@@ -62,6 +62,9 @@ Test(source, columns_count_code_points)
 
 	cr_expect_eq(p.line, 2);
 	cr_expect_eq(p.column, 3);
+	p = stv_source_place(src, 2);
+	cr_expect_eq(p.line, 2, "the first byte of a line is in it");
+	cr_expect_eq(p.column, 1);
 	p = stv_source_place(src, 0);
 	cr_expect_eq(p.line, 1);
 	cr_expect_eq(p.column, 1);
