@@ -330,7 +330,7 @@ compile_commands.json: | $(GEN_H) ## for editors
 
 .PHONY: install uninstall dist clean help
 MAN_PAGES := $(wildcard man/*.[1-8])
-COMPLETIONS := $(wildcard cmd/completion/*)
+COMPLETIONS := $(wildcard completion/* cmd/completion/*)
 
 install: all ## install below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(BINDIR)

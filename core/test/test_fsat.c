@@ -291,10 +291,13 @@ Test(fsat, replaces_a_file_and_leaves_nothing_beside_it)
 		     -1);
 	cr_expect_eq(stv_err_code(err), STV_E_NOT_FOUND);
 	stv_err_clear(&err);
-	cr_assert_eq(mkdirat(a.in, "d", 0755), 0);
-	cr_expect_eq(stv_fsat_replace(a.in, "d", "x", 1, 0600, false, &err), -1,
-		     "a directory is in the way");
+	cr_assert_eq(stv_fsat_mkdirs(a.in, "d/sub", 0755, &err), 0);
+	cr_expect_eq(stv_fsat_replace(a.in, "d/sub", "x", 1, 0600, false, &err),
+		     -1, "a directory is in the way");
 	stv_err_clear(&err);
+	cr_expect_eq(unlinkat(a.in, "d/sub", AT_REMOVEDIR), 0);
+	cr_expect_eq(unlinkat(a.in, "d", AT_REMOVEDIR), 0, "it was alone");
+	cr_assert_eq(mkdirat(a.in, "d", 0755), 0);
 	cr_expect_eq(stv_fsat_sync_dir(a.in, "d", &err), 0);
 	cr_expect_eq(stv_fsat_sync_dir(a.in, "gone", &err), -1);
 	stv_err_free(err);
