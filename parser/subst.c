@@ -98,6 +98,12 @@ compile(struct points *p, const char *pattern, struct stv_err **err)
 	return 0;
 }
 
+static int
+too_long(struct stv_err **err)
+{
+	return stv_fail(err, STV_E_LIMIT, "the substitution takes too long");
+}
+
 /* What a search found: code points [begin, end). */
 struct match {
 	size_t begin;
@@ -119,6 +125,13 @@ job_fini(struct job *j)
 }
 
 #define auto_job STV_CLEANUP(job_fini) struct job
+
+/* Does an element that takes one character take that one? */
+static bool
+takes(uint32_t elem, uint32_t c)
+{
+	return elem == ELEM_ANY ? c != '\n' : c == elem;
+}
 
 /* Go on from all reached places by one element of the pattern. */
 static void
@@ -143,6 +156,40 @@ step(struct job *j, uint32_t elem, size_t from)
 	r[from] = NOWHERE;
 }
 
+static bool
+has_star(const struct points *pattern)
+{
+	for (size_t i = 0; i < pattern->c.len; i++)
+		if (pattern->c.v[i] == ELEM_STAR)
+			return true;
+	return false;
+}
+
+/*
+ * The leftmost match of a pattern without stars: place by place, so that
+ * replacing many in a long value takes no longer than reading it.
+ */
+static int
+search_fixed(struct job *j, size_t from, struct match *ret,
+	     struct stv_err **err)
+{
+	size_t n = j->value->c.len, len = j->pattern->c.len, k;
+
+	for (size_t i = from; i + len <= n; i++) {
+		for (k = 0; k < len; k++)
+			if (!takes(j->pattern->c.v[k], j->value->c.v[i + k]))
+				break;
+		j->work += k + 1;
+		if (j->work > MAX_WORK)
+			return too_long(err);
+		if (k < len)
+			continue;
+		*ret = (struct match){.begin = i, .end = i + len};
+		return 1;
+	}
+	return 0;
+}
+
 /*
  * Find the leftmost match from ${from} on (only there with ${is_anchored}).
  * Returns: 1 found, 0 none, -1 too much work.
@@ -154,10 +201,11 @@ search(struct job *j, size_t from, bool is_anchored, bool is_longest,
 	size_t n = j->value->c.len;
 	uint32_t best = NOWHERE;
 
+	if (!is_anchored && !has_star(j->pattern))
+		return search_fixed(j, from, ret, err);
 	j->work += (uint64_t)(j->pattern->c.len + 1) * (n - from + 1);
 	if (j->work > MAX_WORK)
-		return stv_fail(err, STV_E_LIMIT,
-				"the substitution takes too long");
+		return too_long(err);
 	for (size_t i = from; i <= n; i++)
 		j->reached[i] = is_anchored && i > from ? NOWHERE : (uint32_t)i;
 	for (size_t i = 0; i < j->pattern->c.len; i++)
