@@ -48,6 +48,12 @@ print(struct ui *ui, json_t *v)
 	json_decref(v);
 }
 
+static void
+set_duration(json_t *v, int64_t ns)
+{
+	json_object_set_new(v, "milliseconds", json_integer(ns / 1000000));
+}
+
 static json_t *
 begin(const struct ui *ui, const char *event, const struct stv_event *ev)
 {
@@ -144,9 +150,7 @@ add_details(const struct ui *ui, json_t *v, const struct ui_step *s,
 	case STV_EV_STEP_DONE:
 	case STV_EV_STEP_FAILED:
 		if (s != NULL)
-			json_object_set_new(
-				v, "seconds",
-				json_real(ui_step_seconds(s, ui->now_ns)));
+			set_duration(v, s->ended_ns - s->started_ns);
 		break;
 	case STV_EV_WARNING:
 		add_place(ui, v, ev->span);
@@ -213,9 +217,7 @@ json_end(struct ui *ui, const struct stv_err *e)
 			json_object_set_new(v, "exit_code",
 					    json_integer(stv_err_status(e)));
 	}
-	json_object_set_new(
-		v, "seconds",
-		json_real((double)(ui->now_ns - ui->start_ns) / 1e9));
+	set_duration(v, ui->now_ns - ui->start_ns);
 	print(ui, v);
 }
 

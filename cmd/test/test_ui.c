@@ -184,8 +184,8 @@ Test(ui, json_tells_the_exit_code)
 Test(ui, rawjson_is_buildkits)
 {
 	struct screen s;
+	json_t *v, *entry;
 	const char *log;
-	json_t *v;
 
 	screen_open(&s, UI_RAWJSON, false);
 	send(&s, STV_EV_STEP_STARTED, NULL);
@@ -195,9 +195,11 @@ Test(ui, rawjson_is_buildkits)
 	log = strchr(s.out.data, '\n') + 1;
 	v = json_loadb(log, strcspn(log, "\n"), 0, NULL);
 	cr_assert_not_null(v);
-	v = json_array_get(json_object_get(v, "logs"), 0);
-	cr_expect_str_eq(json_string_value(json_object_get(v, "data")), "aGkK");
-	cr_expect_eq(json_integer_value(json_object_get(v, "stream")), 1);
+	entry = json_array_get(json_object_get(v, "logs"), 0);
+	cr_expect_str_eq(json_string_value(json_object_get(entry, "data")),
+			 "aGkK");
+	cr_expect_eq(json_integer_value(json_object_get(entry, "stream")), 1);
+	json_decref(v);
 	screen_close(&s);
 }
 
