@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -459,9 +460,31 @@ delete_snapshot_row(struct cas_store *s, void *arg, struct stv_err **err)
 	return cas_db_run(s, st, err);
 }
 
+/* A mark without its directory, and what a kill left half written. */
+static int
+sweep_mark(struct cas_store *s, void *arg, int dirfd, const char *name,
+	   const struct stat *st, struct stv_err **err)
+{
+	size_t len = strlen(name), end = strlen(CAS_SNAPSHOT_MARK);
+	stv_auto_free char *of = NULL;
+
+	(void)s;
+	(void)arg;
+	if (S_ISDIR(st->st_mode))
+		return 0;
+	of = stv_xstrndup(name, len > end ? len - end : len);
+	if (len > end && strcmp(name + len - end, CAS_SNAPSHOT_MARK) == 0 &&
+	    faccessat(dirfd, of, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		return stv_fail_errno(err, errno, "cannot remove '%s/%s'",
+				      CAS_SNAPSHOTS, name);
+	return 0;
+}
+
 /*
- * The directory goes before its row: a row without a directory only says a
- * size that nobody asks for.
+ * First the mark that says that it is whole, then the directory, then the row:
+ * a row without a directory only says a size that nobody asks for.
  */
 static int
 sweep_snapshot(struct cas_store *s, struct gc *g,
@@ -469,11 +492,16 @@ sweep_snapshot(struct cas_store *s, struct gc *g,
 {
 	stv_auto_fd fd = openat(s->root_fd, CAS_SNAPSHOTS,
 				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stv_auto_free char *mark =
+		stv_xasprintf("%s" CAS_SNAPSHOT_MARK, snap->name);
 	int r;
 
 	if (fd < 0)
 		return stv_fail_errno(err, errno, "cannot open '%s/%s'",
 				      s->root, CAS_SNAPSHOTS);
+	if (unlinkat(fd, mark, 0) < 0 && errno != ENOENT)
+		return stv_fail_errno(err, errno, "cannot remove '%s/%s'",
+				      CAS_SNAPSHOTS, mark);
 	if (cas_discard(s, fd, snap->name, err) < 0 || cas_db_enter(s, err) < 0)
 		return -1;
 	r = cas_db_write(s, delete_snapshot_row, snap->name, err);
@@ -509,7 +537,9 @@ sweep_files(struct cas_store *s, struct gc *g, struct stv_err **err)
 	    cas_each_file(s, CAS_CONTEXT, sweep_old, g, err) < 0 ||
 	    cas_each_file(s, CAS_LOGS, sweep_old, g, err) < 0)
 		return -1;
-	return sweep_snapshots(s, g, err);
+	if (sweep_snapshots(s, g, err) < 0)
+		return -1;
+	return cas_each_file(s, CAS_SNAPSHOTS, sweep_mark, g, err);
 }
 
 /* ---- all together ---------------------------------------------------------

@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +17,7 @@
 #include "core/vec.h"
 
 #include "cache/db.h"
+#include "cache/layer_internal.h"
 #include "cache/meta_internal.h"
 #include "cache/store_internal.h"
 
@@ -217,6 +220,24 @@ find_snapshot(struct cas_snapshots *all, const char *name)
 	return NULL;
 }
 
+/*
+ * Does <name>.ok say that the directory was finished in this boot?  Without
+ * that nobody uses it any more (cache/snapshot.c).
+ */
+static bool
+is_finished(int dirfd, const char *name)
+{
+	char mark[NAME_MAX + 8], boot[LAY_BOOT_ID_LEN];
+	char got[LAY_BOOT_ID_LEN] = {0};
+	stv_auto_fd fd = -1;
+
+	(void)snprintf(mark, sizeof(mark), "%s" CAS_SNAPSHOT_MARK, name);
+	lay_boot_id(boot);
+	fd = openat(dirfd, mark, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && read(fd, got, sizeof(got)) == (ssize_t)sizeof(got) &&
+	       memcmp(got, boot, sizeof(got)) == 0;
+}
+
 static int
 note_name(struct cas_store *s, void *arg, int dirfd, const char *name,
 	  const struct stat *st, struct stv_err **err)
@@ -225,7 +246,6 @@ note_name(struct cas_store *s, void *arg, int dirfd, const char *name,
 	struct cas_snapshot *snap;
 
 	(void)s;
-	(void)dirfd;
 	(void)err;
 	/* What else lies there belongs to the directory of its name. */
 	if (!S_ISDIR(st->st_mode))
@@ -234,6 +254,7 @@ note_name(struct cas_store *s, void *arg, int dirfd, const char *name,
 	snap->name = stv_xstrdup(name);
 	snap->size = UINT64_MAX;
 	snap->used_s = st->st_ctim.tv_sec;
+	snap->is_doomed = !is_finished(dirfd, name);
 	return 0;
 }
 
@@ -266,7 +287,7 @@ read_rows(struct cas_store *s, struct cas_snapshots *all, struct stv_err **err)
 		if (snap == NULL)
 			continue;
 		snap->size = (uint64_t)sqlite3_column_int64(st, 1);
-		snap->is_doomed = sqlite3_column_int(st, 3) != 0;
+		snap->is_doomed |= sqlite3_column_int(st, 3) != 0;
 		used = sqlite3_column_int64(st, 2);
 		if (sqlite3_column_int64(st, 4) > used)
 			used = sqlite3_column_int64(st, 4);

@@ -25,6 +25,9 @@ void cas_set_sort(struct cas_set *set);
 bool cas_set_has(const struct cas_set *set, const struct stv_digest *d);
 void cas_set_fini(struct cas_set *set);
 
+/* Behind the name of a finished snapshot (cache/snapshot.c). */
+#define CAS_SNAPSHOT_MARK ".ok"
+
 /* An unpacked layer that the database knows, or that was measured now. */
 struct cas_snapshot {
 	char *name;

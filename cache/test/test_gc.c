@@ -7,6 +7,7 @@
 
 #include "cache/db.h"
 #include "cache/gc.h"
+#include "cache/layer_internal.h"
 #include "cache/store_internal.h"
 #include "cache/test/scratch.h"
 
@@ -221,7 +222,7 @@ static void
 make_snapshot(const char *name, const struct stv_digest *layer, size_t kib)
 {
 	struct stv_err *err = NULL;
-	char path[128];
+	char path[128], boot[LAY_BOOT_ID_LEN];
 	char *data = stv_xcalloc(kib, 1024);
 	int fd;
 
@@ -234,6 +235,11 @@ make_snapshot(const char *name, const struct stv_digest *layer, size_t kib)
 	cr_assert_eq(write(fd, data, kib * 1024), (ssize_t)(kib * 1024));
 	(void)close(fd);
 	free(data);
+	(void)snprintf(path, sizeof(path), "snapshots/%s.ok", name);
+	lay_boot_id(boot);
+	ok(stv_fsat_replace(store->root_fd, path, boot, sizeof(boot), 0600,
+			    false, &err),
+	   err);
 	if (layer != NULL)
 		ok(cas_snapshot_put(store, name, layer, kib * 1024, &err), err);
 }
@@ -259,8 +265,24 @@ Test(gc, derived_data_goes_with_its_layer)
 	got = collect((struct cas_gc_opts){0});
 	cr_expect_eq(got.n_snapshots, 1);
 	cr_expect_eq(scratch_count(dir, "toc"), 0);
-	cr_expect_eq(scratch_count(dir, "snapshots"), 2);
+	cr_expect_eq(scratch_count(dir, "snapshots"), 4, "and their marks");
 	cr_expect_eq(access(scratch_path(dir, "snapshots/of-b"), F_OK), -1);
+}
+
+Test(gc, an_unfinished_snapshot_goes)
+{
+	struct stv_digest a = put_record("layer", 0);
+
+	make_snapshot("whole", &a, 4);
+	make_snapshot("torn", &a, 4);
+	make_snapshot("lost", &a, 4);
+	cr_assert_eq(unlink(scratch_path(dir, "snapshots/torn.ok")), 0);
+	cr_assert_eq(rename(scratch_path(dir, "snapshots/lost"),
+			    stv_xasprintf("%s/snapshots/other", dir)),
+		     0);
+	(void)collect((struct cas_gc_opts){0});
+	cr_expect_eq(scratch_count(dir, "snapshots"), 2);
+	cr_expect_eq(access(scratch_path(dir, "snapshots/whole.ok"), F_OK), 0);
 }
 
 Test(gc, the_cap_takes_snapshots_first)

@@ -1,0 +1,68 @@
+/*
+ * cache/load_stage.h - the files of an image archive, read in whatever order
+ * they come, and found by name afterwards.
+ *
+ * A layer is taken into the store while it passes (its blob is named by its
+ * own bytes, so that nothing is visible by it); a document is kept in memory.
+ */
+#ifndef STAVE_CACHE_LOAD_STAGE_H
+#define STAVE_CACHE_LOAD_STAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/digest.h"
+#include "core/vec.h"
+
+struct cas_store; /* cache/store.h */
+struct stv_err;	  /* core/err.h */
+struct stv_in;	  /* core/stream.h */
+
+enum load_kind {
+	LOAD_DOC,   /* text */
+	LOAD_LAYER, /* blob, blob_size, diff_id, tar_size */
+	LOAD_OTHER, /* blob, blob_size: neither of the two, stored as it is */
+	LOAD_LINK   /* target: the name of another file of the archive */
+};
+
+struct load_file {
+	char *name; /* cleaned: no leading "./", no "..", no double slash */
+	enum load_kind kind;
+	struct stv_digest blob; /* of a document too */
+	uint64_t blob_size;
+	struct stv_digest diff_id;
+	uint64_t tar_size;
+	const char *media_type; /* of a layer, by its compression */
+	struct stv_buf text;
+	char *target;
+};
+
+struct load_stage {
+	STV_VEC(struct load_file) files; /* sorted by name */
+	size_t docs_size;		 /* bytes of all documents */
+};
+
+/*
+ * load_stage_read(s, in, ret, err): read the whole archive.
+ * Owns:   *ret, load_stage_fini(), also on failure.
+ * Errors: STV_E_INPUT, STV_E_LIMIT, STV_E_DIGEST (a file below blobs/sha256/
+ *         is not what its name says), STV_E_IO.
+ */
+int load_stage_read(struct cas_store *s, struct stv_in *in,
+		    struct load_stage *ret, struct stv_err **err);
+
+/*
+ * load_stage_find(st, name): the file, links followed, or NULL.  Borrows.
+ */
+const struct load_file *load_stage_find(const struct load_stage *st,
+					const char *name);
+
+/* load_stage_blob(st, d): blobs/sha256/<d>, or NULL.  Borrows. */
+const struct load_file *load_stage_blob(const struct load_stage *st,
+					const struct stv_digest *d);
+
+/* load_stage_fini(st): free the members. */
+void load_stage_fini(struct load_stage *st);
+
+#endif /* STAVE_CACHE_LOAD_STAGE_H */
