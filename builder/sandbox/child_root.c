@@ -105,6 +105,9 @@ overlay_new_api(const struct sbx_child *c)
 				 spec->lower_dirs[i]) < 0)
 			goto fail;
 	}
+	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+",
+			 SBX_MOUNTPOINTS) < 0)
+		goto fail;
 	if (spec->upper != NULL &&
 	    (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper) <
 		     0 ||
@@ -138,19 +141,6 @@ overlay_mount2(const struct sbx_child *c)
 		    c->plan->legacy_data) < 0)
 		return -1;
 	return openat(c->store_fd, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* One layer and no upper: overlay refuses that, a read-only bind will do. */
-static int
-bind_root(const struct sbx_child *c)
-{
-	int tree = sbx_clone_tree(c->store_fd, c->plan->spec->lower_dirs[0], 0);
-
-	if (tree < 0)
-		sbx_child_fail(c, SBX_ST_LOWER, 0);
-	if (sbx_set_attrs(tree, MOUNT_ATTR_RDONLY | root_attrs(c), 0) < 0)
-		sbx_child_fail(c, SBX_ST_OVERLAY, 0);
-	return tree;
 }
 
 /* Tell a missing layer from an overlay that does not want to mount. */
@@ -209,18 +199,14 @@ mount_root(struct sbx_child *c)
 	struct statx st;
 
 	c->root_fd = -1;
-	if (spec->upper == NULL && spec->n_lowers == 1) {
-		c->root_fd = bind_root(c);
-	} else {
-		if (!c->plan->sbx->force_mount2)
-			c->root_fd = overlay_new_api(c);
-		if (c->root_fd < 0) {
-			c->root_fd = overlay_mount2(c);
-			is_attached = true;
-		}
-		if (c->root_fd < 0)
-			fail_overlay(c);
+	if (!c->plan->sbx->force_mount2)
+		c->root_fd = overlay_new_api(c);
+	if (c->root_fd < 0) {
+		c->root_fd = overlay_mount2(c);
+		is_attached = true;
 	}
+	if (c->root_fd < 0)
+		fail_overlay(c);
 	/* In our namespace only; pivot_root wants a mount that is attached. */
 	if (!is_attached &&
 	    sbx_move_mount(c->root_fd, c->store_fd, spec->lower_dirs[0]) < 0)

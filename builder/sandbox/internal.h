@@ -32,6 +32,12 @@ struct stv_err; /* core/err.h */
 
 /* Empty files and directories made for mounts; more are refused. */
 #define SBX_MAX_STUBS 256
+/*
+ * A directory of the store that is the lowest layer of every sandbox: what is
+ * mounted on, so that it need not be made in (and removed from) the upper.
+ */
+#define SBX_MOUNTPOINTS "mountpoints"
+
 /* Room for their paths. */
 #define SBX_STUB_PATHS (size_t)(48 << 10)
 #define SBX_MAX_WARNINGS 16
@@ -184,6 +190,12 @@ extern const size_t sbx_n_readonly_paths;
 
 /* sbx_find_masks(sbx): fill masks_proc and masks_sys. */
 void sbx_find_masks(struct sbx *sbx);
+
+/*
+ * sbx_mountpoints_make(store_fd, err): make SBX_MOUNTPOINTS, complete or not
+ * at all, unless it is there.  Errors: STV_E_IO.
+ */
+int sbx_mountpoints_make(int store_fd, struct stv_err **err);
 
 /*
  * sbx_seccomp_build(ret, err): compile Docker's default profile for the 14

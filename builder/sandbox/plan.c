@@ -77,7 +77,8 @@ make_legacy_data(const struct sbx_spec *spec)
 
 	stv_buf_adds(&b, "lowerdir=");
 	for (size_t i = 0; i < spec->n_lowers; i++)
-		stv_buf_addf(&b, "%s%s", i > 0 ? ":" : "", spec->lower_dirs[i]);
+		stv_buf_addf(&b, "%s:", spec->lower_dirs[i]);
+	stv_buf_adds(&b, SBX_MOUNTPOINTS);
 	if (spec->upper != NULL)
 		stv_buf_addf(&b, ",upperdir=%s,workdir=%s,volatile",
 			     spec->upper, spec->work);

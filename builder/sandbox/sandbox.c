@@ -100,6 +100,7 @@ sbx_open(const struct sbx_config *cfg, struct sbx **ret, struct stv_err **err)
 	sbx->cgroup2_base = sbx->cgroup1_base = sbx->devices_prog = -1;
 	take_nofile(sbx, cfg->caller_nofile);
 	if (find_caps(sbx, err) < 0 || find_store(sbx, err) < 0 ||
+	    sbx_mountpoints_make(sbx->store_fd, err) < 0 ||
 	    sbx_cgroup_open(sbx, cfg->devices, err) < 0 ||
 	    sbx_seccomp_build(&sbx->filter, err) < 0) {
 		sbx_close(sbx);

@@ -1,21 +1,105 @@
 /*
  * builder/sandbox/stubs.c - leave no trace of mounts in a layer (THREATS A10).
  *
+ * What every sandbox mounts on lies in a lowest layer of our own, so that most
+ * images need nothing else.  Where that is hidden (an image whose /etc is a
+ * link, a whiteout) or the user mounts on something that is not there, stubs
+ * are made in the upper directory and removed here afterwards.
+ *
  * The command may have moved, filled or replaced what we made for mounts.
  * Everything is looked up again below the upper directory, through no link,
  * and removed only if it is still the same inode and empty.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/err.h"
 #include "core/fsat.h"
 #include "core/limits.h"
 
 #include "builder/sandbox/internal.h"
+
+/* ---- the lowest layer -----------------------------------------------------
+ */
+
+/* What is inside another comes after it. */
+static const char *const mountpoints[] = {
+	"dev", "proc", "sys", "etc", "etc/hosts", "etc/resolv.conf",
+};
+
+/* Modes in full, whatever the umask is. */
+static int
+make_mountpoint(int dir, const char *path)
+{
+	bool is_file = strcmp(path, "etc/hosts") == 0 ||
+		       strcmp(path, "etc/resolv.conf") == 0;
+	int fd;
+
+	if (!is_file)
+		return mkdirat(dir, path, 0755) < 0
+			       ? -1
+			       : fchmodat(dir, path, 0755, 0);
+	fd = openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -1;
+	(void)close(fd);
+	return fchmodat(dir, path, 0644, 0);
+}
+
+/* A command sees these times in images without /etc: the same in all stores. */
+static int
+fill_mountpoints(int dir)
+{
+	static const struct timespec epoch[2];
+	size_t n = STV_ARRAY_LEN(mountpoints);
+
+	for (size_t i = 0; i < n; i++) {
+		if (make_mountpoint(dir, mountpoints[i]) < 0)
+			return -1;
+	}
+	for (size_t i = n; i-- > 0;) {
+		if (utimensat(dir, mountpoints[i], epoch, 0) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+sbx_mountpoints_make(int store_fd, struct stv_err **err)
+{
+	struct stv_err *ignored = NULL;
+	stv_auto_fd dir = -1;
+	char tmp[64];
+	int saved = 0;
+
+	if (faccessat(store_fd, SBX_MOUNTPOINTS, F_OK, 0) == 0)
+		return 0;
+	(void)snprintf(tmp, sizeof(tmp), "tmp/mountpoints-%ld", (long)getpid());
+	if ((mkdirat(store_fd, "tmp", 0700) < 0 && errno != EEXIST) ||
+	    mkdirat(store_fd, tmp, 0755) < 0)
+		return stv_fail_errno(err, errno, "making '%s' in the store",
+				      tmp);
+	dir = openat(store_fd, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || fchmod(dir, 0755) < 0 || fill_mountpoints(dir) < 0 ||
+	    renameat(store_fd, tmp, store_fd, SBX_MOUNTPOINTS) < 0)
+		saved = errno;
+	/* Another process was faster: as good. */
+	if (saved == EEXIST || saved == ENOTEMPTY)
+		saved = 0;
+	if (stv_fsat_remove_tree(store_fd, tmp, &ignored) < 0)
+		stv_err_free(ignored);
+	if (saved != 0)
+		return stv_fail_errno(err, saved, "making '%s' in the store",
+				      SBX_MOUNTPOINTS);
+	return 0;
+}
+
+/* ---- stubs --------------------------------------------------------------- */
 
 /* Is ${name} in ${dir} what we made, and untouched? */
 static bool

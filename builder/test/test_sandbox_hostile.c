@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -50,23 +51,50 @@ expect_upper(const char *want)
 
 /* ---- no trace ------------------------------------------------------------ */
 
+/* A top layer whose /etc hides all below it, also our mount points. */
+static void
+hide_etc(void)
+{
+	static const char *const two[] = {"top", "rootfs"};
+	struct stv_err *err = NULL;
+	stv_auto_fd etc = -1;
+
+	cr_assert_eq(stv_fsat_mkdirs(r.store, "top/etc", 0755, &err), 0);
+	etc = openat(r.store, "top/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(fsetxattr(etc, "trusted.overlay.opaque", "y", 1, 0), 0);
+	r.spec.lower_dirs = two;
+	r.spec.n_lowers = 2;
+}
+
 Test(hostile, mounts_leave_nothing_in_the_upper)
 {
 	struct stat before, after;
 
 	rig_sh(&r, "true");
+	cr_expect_eq(r.result, 0);
 	expect_upper("");
 	cr_assert_eq(mkdirat(r.rootfs, "etc", 0755), 0);
-	cr_assert_eq(fstat(r.rootfs, &before), 0);
+	rig_sh(&r, "cat /etc/hosts /etc/resolv.conf > /dev/null");
+	cr_expect_eq(r.status.exit_code, 0);
+	expect_upper("");
+	hide_etc();
+	cr_assert_eq(fstatat(r.store, "top/etc", &before, 0), 0);
 	rig_sh(&r, "cat /etc/hosts /etc/resolv.conf > /dev/null");
 	cr_expect_eq(r.status.exit_code, 0);
 	/* Copied up to hold the stubs; as it was below, so not in the layer. */
 	expect_upper("etc\n");
-	cr_assert_eq(fstatat(r.rootfs, "etc", &before, 0), 0);
 	cr_assert_eq(fstatat(r.store, "upper/etc", &after, 0), 0);
 	cr_expect_eq(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
 	cr_expect_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec);
 	cr_expect_eq(before.st_mode, after.st_mode);
+}
+
+Test(hostile, stubs_that_the_command_changed_stay)
+{
+	hide_etc();
+	rig_expect(&r, "touch /etc/mine; ls -A /etc",
+		   "hosts\nmine\nresolv.conf\n");
+	expect_upper("etc\netc/mine\n");
 }
 
 Test(hostile, the_roots_mtime_is_the_commands)
@@ -99,21 +127,24 @@ Test(hostile, what_the_command_made_stays)
 
 Test(hostile, a_stub_behind_a_swapped_parent_is_not_followed)
 {
-	stv_auto_fd canary = -1;
 	char path[128], script[256], *left;
+	stv_auto_fd canary = -1;
 
 	(void)snprintf(path, sizeof(path), "%s/canary", r.dir);
 	cr_assert_eq(mkdir(path, 0755), 0);
 	canary = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)close(openat(canary, "hosts", O_CREAT | O_WRONLY, 0644));
-	(void)close(openat(canary, "resolv.conf", O_CREAT | O_WRONLY, 0644));
-	(void)snprintf(script, sizeof(script), "mv /etc /away && ln -s %s /etc",
-		       path);
-	/* A bare file system link, found by whoever looks from outside. */
-	rig_sh(&r, script);
+	cr_assert_eq(mkdirat(canary, "etc", 0755), 0);
+	(void)close(openat(canary, "etc/hosts", O_CREAT | O_WRONLY, 0644));
+	cr_assert_eq(symlinkat("/private/etc", r.rootfs, "etc"), 0);
+	(void)snprintf(script, sizeof(script),
+		       "mv /private /away && ln -s %s /private", path);
+	rig_expect(&r, script, "");
 	left = rig_list(AT_FDCWD, path);
-	cr_expect_str_eq(left, "hosts\nresolv.conf\n", "%s", left);
+	cr_expect_str_eq(left, "etc\netc/hosts\n", "%s", left);
 	free(left);
+	/* Not ours any more where they were, so they stay where they are. */
+	expect_upper("away\naway/etc\naway/etc/hosts\n"
+		     "away/etc/resolv.conf\nprivate\n");
 }
 
 /* ---- images with links where directories should be ----------------------- */
@@ -198,8 +229,7 @@ Test(hostile, resolv_conf_may_be_a_link_to_what_is_missing)
 			       r.rootfs, "etc/resolv.conf"),
 		     0);
 	rig_expect(&r, "cat /etc/resolv.conf", "nameserver 192.0.2.1\n");
-	/* /etc itself was copied up for /etc/hosts */
-	expect_upper("etc\n");
+	expect_upper("");
 }
 
 Test(hostile, resolv_conf_cannot_cover_proc_or_dev)
