@@ -59,6 +59,13 @@ char *bld_plan_item_path(const struct bld_copy_plan *p, size_t item);
 int bld_plan_select(struct bld_copy_plan *p, const char *src,
 		    struct stv_err **err);
 
+/*
+ * bld_plan_add(p, path, err): add what is at the cleaned ${path}, a link being
+ * followed.  Its name at the destination is that of ${path}.
+ */
+int bld_plan_add(struct bld_copy_plan *p, const char *path,
+		 struct stv_err **err);
+
 /* bld_plan_item_fini(it): free what an item owns. */
 void bld_plan_item_fini(struct bld_item *it);
 

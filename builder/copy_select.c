@@ -288,12 +288,8 @@ find_links(struct bld_copy_plan *p, const struct bld_pick *pick,
 	return rc;
 }
 
-/*
- * Add what is at ${path}, a link being followed; ${path} was found.  Its name
- * at the destination is the one that was written.
- */
-static int
-add_pick(struct bld_copy_plan *p, const char *path, struct stv_err **err)
+int
+bld_plan_add(struct bld_copy_plan *p, const char *path, struct stv_err **err)
 {
 	struct bld_pick *pick;
 	struct bld_src_entry ent;
@@ -387,7 +383,7 @@ select_pattern(struct bld_copy_plan *p, const char *path, size_t literal,
 	if (glob_below(p, real, path + literal, &found, err) < 0)
 		return -1;
 	for (size_t i = 0; i < found.len; i++)
-		if (add_pick(p, found.v[i], err) < 0)
+		if (bld_plan_add(p, found.v[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -402,5 +398,5 @@ bld_plan_select(struct bld_copy_plan *p, const char *src, struct stv_err **err)
 		return not_found(p, path, err);
 	if (path[literal] != '\0')
 		return select_pattern(p, path, literal, err);
-	return add_pick(p, path, err);
+	return bld_plan_add(p, path, err);
 }
