@@ -31,7 +31,9 @@
 #include "builder/context.h"
 #include "builder/copy.h"
 
+#ifndef UNUSED_OK
 #define UNUSED_OK __attribute__((__unused__))
+#endif
 #define MAX_LAYERS 16
 #define NOW 1500000000
 

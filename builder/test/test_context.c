@@ -321,7 +321,7 @@ Test(context, a_directory_that_becomes_a_link_leads_nowhere)
 	cr_assert_eq(symlink(out, s.link), 0);
 	free(out);
 	cr_assert_eq(pthread_create(&thread, NULL, swap_main, &s), 0);
-	for (int i = 0; i < 300 && b.n_chain < MAX_LAYERS; i++) {
+	for (int i = 0; i < 1000 && b.n_chain < MAX_LAYERS; i++) {
 		int rc = copy(&b, "d /c");
 
 		if (rc == 0 && b.result != BLD_COPY_STALE) {

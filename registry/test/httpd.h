@@ -21,7 +21,9 @@
 #include "core/mem.h"
 
 #define HTTPD_MAX 32
+#ifndef UNUSED_OK
 #define UNUSED_OK __attribute__((__unused__))
+#endif
 
 struct httpd {
 	int fd;
