@@ -198,6 +198,7 @@ Test(blob, a_damaged_one_is_not_given_out)
 	cr_assert_eq(cas_blob_read(store, &d, 100, &got, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_DIGEST);
 	cr_expect_eq(got.len, 0);
+	stv_buf_fini(&got);
 	stv_err_free(err);
 }
 

@@ -277,8 +277,8 @@ Test(gc, an_unfinished_snapshot_goes)
 	make_snapshot("torn", &a, 4);
 	make_snapshot("lost", &a, 4);
 	cr_assert_eq(unlink(scratch_path(dir, "snapshots/torn.ok")), 0);
-	cr_assert_eq(rename(scratch_path(dir, "snapshots/lost"),
-			    stv_xasprintf("%s/snapshots/other", dir)),
+	cr_assert_eq(renameat(store->root_fd, "snapshots/lost", store->root_fd,
+			      "snapshots/other"),
 		     0);
 	(void)collect((struct cas_gc_opts){0});
 	cr_expect_eq(scratch_count(dir, "snapshots"), 2);

@@ -42,7 +42,7 @@ open_code(const char *root, bool is_readonly)
 
 Test(store, is_made_private_and_as_an_oci_layout)
 {
-	const char *root = stv_xasprintf("%s/a/b", dir);
+	char *root = stv_xasprintf("%s/a/b", dir);
 	struct cas_store *s = scratch_open(root);
 	struct stat st;
 
@@ -52,6 +52,7 @@ Test(store, is_made_private_and_as_an_oci_layout)
 	cr_expect_eq(access(scratch_path(root, "index.json"), F_OK), 0);
 	cr_expect_eq(access(scratch_path(root, "blobs/sha256"), F_OK), 0);
 	cas_store_close(s);
+	free(root);
 }
 
 Test(store, one_that_others_may_write_to_is_refused)
