@@ -1,4 +1,5 @@
 /* cmd/changes.c - instructions applied to a config: import --change. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -152,39 +153,39 @@ set_healthcheck(struct change *c, struct stv_err **err)
 	return 0;
 }
 
+/* A directory as seen from the one before it. */
+static char *
+join_workdir(const char *base, const char *text)
+{
+	if (*text == '/')
+		return stv_xstrdup(text);
+	if (base == NULL || strcmp(base, "/") == 0)
+		base = "";
+	return stv_xasprintf("%s/%s", base, text);
+}
+
 /* USER, STOPSIGNAL and WORKDIR have one text. */
 static int
 set_text(struct change *c, struct stv_err **err)
 {
-	stv_auto_free char *text = NULL, *old = NULL;
+	stv_auto_free char *text = NULL;
+	enum df_kind kind = c->node->kind;
+	char **field = kind == DF_USER	       ? &c->config->user
+		       : kind == DF_STOPSIGNAL ? &c->config->stop_signal
+					       : &c->config->working_dir;
+	char *value;
 
 	if (c->node->n_args != 1)
 		return stv_fail(err, STV_E_CHECK, "%s needs one argument",
-				df_kind_name(c->node->kind));
+				df_kind_name(kind));
 	if (expand(c, 0, &text, err) < 0)
 		return -1;
-	if (c->node->kind == DF_STOPSIGNAL && df_check_signal(text, err) < 0)
+	if (kind == DF_STOPSIGNAL && df_check_signal(text, err) < 0)
 		return -1;
-	if (c->node->kind == DF_USER) {
-		old = c->config->user;
-		c->config->user = stv_steal(&text);
-	} else if (c->node->kind == DF_STOPSIGNAL) {
-		old = c->config->stop_signal;
-		c->config->stop_signal = stv_steal(&text);
-	} else {
-		const char *base = c->config->working_dir != NULL
-					   ? c->config->working_dir
-					   : "/";
-
-		old = c->config->working_dir;
-		c->config->working_dir =
-			*text == '/'
-				? stv_steal(&text)
-				: stv_xasprintf("%s%s%s", base,
-						strcmp(base, "/") == 0 ? ""
-								       : "/",
-						text);
-	}
+	value = kind == DF_WORKDIR ? join_workdir(*field, text)
+				   : stv_xstrdup(text);
+	free(*field);
+	*field = value;
 	return 0;
 }
 

@@ -1,5 +1,4 @@
 /* cmd/dockerfile.c - loading a Dockerfile and showing what is wrong with it. */
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "parser/parse.h"
 
 #include "cmd/ctx.h"
+#include "cmd/files.h"
 
 #include "cmd/dockerfile.h"
 
@@ -37,13 +37,8 @@ read_whole(const char *path, struct stv_buf *ret, struct stv_err **err)
 {
 	stv_auto_fd fd = -1;
 
-	if (strcmp(path, "-") == 0)
-		return stv_fsat_read_fd(STDIN_FILENO, STV_MAX_SOURCE,
-					"the Dockerfile on stdin", ret, err);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return stv_fail_errno_as(err, STV_E_INPUT, errno,
-					 "cannot read %s", path);
+	if (cmd_input_open(path, "a Dockerfile", &fd, err) < 0)
+		return -1;
 	if (stv_fsat_read_fd(fd, STV_MAX_SOURCE, path, ret, err) < 0)
 		return stv_wrap(err, "reading %s", path);
 	return 0;

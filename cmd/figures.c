@@ -12,9 +12,9 @@
 
 #include "cmd/figures.h"
 
-#define MINUTE 60
+#define MINUTE ((int64_t)60)
 #define HOUR (60 * MINUTE)
-#define DAY (24 * (int64_t)HOUR)
+#define DAY (24 * HOUR)
 
 /* The largest number of significant digits' power: 3 -> 1000. */
 static double
@@ -127,13 +127,13 @@ cmd_ago_str(int64_t seconds, char buf[CMD_SIZE_MAX])
 		(void)snprintf(buf, CMD_SIZE_MAX, "About an hour");
 	else if (hours < 48)
 		(void)snprintf(buf, CMD_SIZE_MAX, "%" PRId64 " hours", hours);
-	else if (hours < 24 * 7 * 2)
+	else if (hours < (int64_t)24 * 7 * 2)
 		(void)snprintf(buf, CMD_SIZE_MAX, "%" PRId64 " days",
 			       hours / 24);
-	else if (hours < 24 * 30 * 2)
+	else if (hours < (int64_t)24 * 30 * 2)
 		(void)snprintf(buf, CMD_SIZE_MAX, "%" PRId64 " weeks",
 			       hours / 24 / 7);
-	else if (hours < 24 * 365 * 2)
+	else if (hours < (int64_t)24 * 365 * 2)
 		(void)snprintf(buf, CMD_SIZE_MAX, "%" PRId64 " months",
 			       hours / 24 / 30);
 	else

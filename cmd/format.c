@@ -297,7 +297,7 @@ cmd_format_apply(const struct cmd_format *f, const json_t *v,
 {
 	for (size_t i = 0; i < f->parts.len; i++) {
 		const struct part *p = &f->parts.v[i];
-		const json_t *value;
+		const json_t *value = NULL;
 
 		if (p->text != NULL) {
 			stv_buf_adds(ret, p->text);
@@ -305,9 +305,7 @@ cmd_format_apply(const struct cmd_format *f, const json_t *v,
 		}
 		if (walk(p, v, &value, err) < 0)
 			return -1;
-		if (p->is_json)
-			stv_json_dump(value, ret);
-		else if (p->path.len == 0 && json_is_object(value))
+		if (p->is_json || (p->path.len == 0 && json_is_object(value)))
 			stv_json_dump(value, ret);
 		else
 			print_value(value, ret);

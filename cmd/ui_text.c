@@ -83,30 +83,30 @@ is_sgr(const unsigned char *s, size_t len, unsigned char final)
 }
 
 void
-ui_text_clean(const char *text, size_t n, bool has_color, struct stv_buf *ret)
+ui_text_clean(const char *s, size_t n, bool has_color, struct stv_buf *ret)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *at = (const unsigned char *)s;
 	bool needs_reset = false;
 
 	while (n > 0) {
 		unsigned char final = 0;
 		uint32_t cp = 0;
-		size_t len = *s == ESC ? csi_length(s, n, &final) : 0;
+		size_t len = *at == ESC ? csi_length(at, n, &final) : 0;
 
-		if (len > 0 && has_color && is_sgr(s, len, final)) {
-			stv_buf_add(ret, s, len);
+		if (len > 0 && has_color && is_sgr(at, len, final)) {
+			stv_buf_add(ret, at, len);
 			needs_reset = true;
 		} else if (len == 0) {
-			len = utf8_next(s, n, &cp);
+			len = utf8_next(at, n, &cp);
 			if (len > 0 && !is_active(cp)) {
-				stv_buf_add(ret, s, len);
+				stv_buf_add(ret, at, len);
 			} else {
 				len = len > 0 ? len : 1;
 				for (size_t i = 0; i < len; i++)
-					stv_buf_addf(ret, "\\x%02x", s[i]);
+					stv_buf_addf(ret, "\\x%02x", at[i]);
 			}
 		}
-		s += len;
+		at += len;
 		n -= len;
 	}
 	if (needs_reset)
@@ -130,32 +130,32 @@ cell_width(uint32_t cp)
 }
 
 size_t
-ui_text_fit(const char *text, size_t cells, struct stv_buf *ret)
+ui_text_fit(const char *s, size_t cells, struct stv_buf *ret)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n = strlen(text), used = 0;
+	const unsigned char *at = (const unsigned char *)s;
+	size_t n = strlen(s), used = 0;
 	bool is_full = false;
 
 	while (n > 0) {
 		unsigned char final = 0;
-		uint32_t cp = *s;
-		size_t len = *s == ESC ? csi_length(s, n, &final) : 0, w = 0;
+		uint32_t cp = *at;
+		size_t len = *at == ESC ? csi_length(at, n, &final) : 0, w = 0;
 
 		if (len == 0) {
-			len = utf8_next(s, n, &cp);
+			len = utf8_next(at, n, &cp);
 			w = cp == '\t' ? 8 - used % 8 : cell_width(cp);
 			len = len > 0 ? len : 1;
 			is_full |= used + w > cells;
 			if (!is_full && cp == '\t')
 				stv_buf_add(ret, "        ", w);
 			else if (!is_full)
-				stv_buf_add(ret, s, len);
+				stv_buf_add(ret, at, len);
 			used += is_full ? 0 : w;
 		} else {
 			/* also behind the cut: a reset must not get lost */
-			stv_buf_add(ret, s, len);
+			stv_buf_add(ret, at, len);
 		}
-		s += len;
+		at += len;
 		n -= len;
 	}
 	return used;
