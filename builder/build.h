@@ -1,0 +1,136 @@
+/*
+ * builder/build.h - from a parsed Dockerfile to an image in the store, and a
+ * command run in an image.
+ *
+ *	struct bld_opts o = { .store = store, .file = file, ... };
+ *	struct bld_result r;
+ *
+ *	if (bld_build(&o, &r, err) < 0) ...
+ *	bld_result_fini(&r);
+ *
+ * The main thread calls it, and waits in it: RUNs are started by it only
+ * (builder/sandbox/sandbox.h).  Every stage that the target needs has a thread
+ * of its own beside it.
+ */
+#ifndef STAVE_BUILDER_BUILD_H
+#define STAVE_BUILDER_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "builder/sandbox/spec.h"
+#include "cache/meta.h"
+#include "core/oci.h"
+#include "core/strs.h"
+
+struct cas_store;    /* cache/store.h */
+struct df_file;	     /* parser/ast.h */
+struct stv_diags;    /* core/diag.h */
+struct stv_err;	     /* core/err.h */
+struct stv_listener; /* core/event.h */
+struct stv_sources;  /* core/source.h */
+
+/* What to build.  All of it is borrowed during bld_build(). */
+struct bld_opts {
+	struct cas_store *store; /* the caller holds a lease on it */
+	struct stv_listener *listener;
+	struct stv_sources *sources; /* ONBUILD triggers are added to it */
+	struct stv_diags *diags;     /* their findings */
+	const struct df_file *file;
+	const char *file_name;	  /* as the user named it */
+	const char *context_path; /* a directory; NULL: none is needed */
+	/*
+	 * The content of the ignore file (number in ${sources}, 0: none) and
+	 * its name for messages.
+	 */
+	uint32_t ignore_file;
+	const char *ignore_name;
+
+	struct stv_strs tags;	    /* normal form */
+	struct stv_strs build_args; /* NAME=VALUE */
+	struct stv_pairs labels;
+	struct stv_strs no_cache_filters; /* stage names */
+	struct stv_strs add_hosts;	  /* NAME:ADDRESS */
+	const char *target;		  /* stage name, or NULL: the last */
+	struct stv_platform platform;	  /* os NULL: this machine's */
+	enum sbx_net net;
+	uint64_t shm_size; /* 0: the default */
+	const struct sbx_rlimit *rlimits;
+	size_t n_rlimits;
+	const struct rlimit *caller_nofile; /* see struct sbx_config */
+	bool no_cache;
+	bool has_epoch; /* SOURCE_DATE_EPOCH */
+	int64_t epoch;
+	bool no_image; /* only the tree is wanted (output tar, local) */
+};
+
+/* What came out. */
+struct bld_result {
+	struct cas_image image; /* zeroed with no_image */
+	uint64_t manifest_size;
+	struct stv_digest *diff_ids; /* bottom first */
+	size_t n_diff_ids;
+	struct oci_config *config;
+	char *build_id; /* names the directory below logs/ */
+	uint32_t n_executed; /* steps that missed the cache */
+};
+
+/* bld_result_fini(r): free what it holds. */
+void bld_result_fini(struct bld_result *r);
+
+/*
+ * bld_build(o, ret, err): build the target, put the image and its tags into the
+ * store.  Nothing of a failed build is visible but what may serve as cache.
+ *
+ * Owns:   *ret, bld_result_fini(); untouched on failure.
+ * Errors: STV_E_CHECK and STV_E_INPUT with the place in the Dockerfile,
+ *         STV_E_STEP_FAILED with the command's status, STV_E_NOT_FOUND (base
+ *         image), STV_E_CANCELLED (status 130 or 143), and those of the parts.
+ * Signals: SIGINT, SIGTERM and SIGHUP are taken during the call: running
+ *         commands get SIGTERM, after two seconds (or a second signal) SIGKILL.
+ */
+int bld_build(const struct bld_opts *o, struct bld_result *ret,
+	      struct stv_err **err);
+
+/* One -v of 'stave run'. */
+struct bld_volume {
+	const char *source; /* an absolute path of the host */
+	const char *target; /* an absolute path inside */
+	bool is_readonly;
+};
+
+/* A command to run in an image.  Borrowed during bld_run(). */
+struct bld_run_opts {
+	struct cas_store *store; /* the caller holds a lease on it */
+	struct cas_image image;
+	struct stv_strs cmd; /* instead of the image's Cmd where not empty */
+	const char *entrypoint; /* instead of the image's; "" clears it */
+	struct stv_strs env;	/* NAME=VALUE over the image's */
+	const char *workdir;	/* NULL: the image's */
+	const char *user;	/* NULL: the image's */
+	const struct bld_volume *volumes;
+	size_t n_volumes;
+	struct stv_strs add_hosts;
+	enum sbx_net net;
+	uint64_t shm_size;
+	const struct sbx_rlimit *rlimits;
+	size_t n_rlimits;
+	const struct rlimit *caller_nofile;
+	const char *hostname; /* NULL: the first digits of the image ID */
+	bool is_interactive;  /* -i: our stdin is its stdin */
+	bool is_tty;	      /* -t */
+	bool is_readonly;
+};
+
+/*
+ * bld_run(o, ret_status, err): run the command over a throw-away upper
+ * directory, its output on our descriptors 1 and 2, our signals passed on.
+ * *ret_status is what 'stave run' exits with: the command's own, 126, 127,
+ * 128 + signal.
+ */
+int bld_run(const struct bld_run_opts *o, int *ret_status,
+	    struct stv_err **err);
+
+#endif /* STAVE_BUILDER_BUILD_H */
