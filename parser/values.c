@@ -259,9 +259,10 @@ parse_part(const char **p, int64_t *sum)
 	if (!has_digits || unit == 0 ||
 	    __builtin_mul_overflow(whole, unit, &whole))
 		return false;
-	if (num > 0)
-		whole += (int64_t)((double)num * ((double)unit / scale));
-	return whole >= 0 && !__builtin_add_overflow(*sum, whole, sum);
+	/* Less than one unit, which is less than 2^42 ns. */
+	num = (int64_t)((double)num * ((double)unit / scale));
+	return !__builtin_add_overflow(whole, num, &whole) &&
+	       !__builtin_add_overflow(*sum, whole, sum);
 }
 
 int
