@@ -1,0 +1,54 @@
+/*
+ * cmd/build_request.h - the command line of stave build, checked and in the
+ * types that the builder takes.
+ */
+#ifndef STAVE_CMD_BUILD_REQUEST_H
+#define STAVE_CMD_BUILD_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/oci.h"
+#include "core/strs.h"
+#include "core/vec.h"
+
+#include "builder/sandbox/spec.h"
+#include "cmd/ui.h"
+#include "cmd/values.h"
+
+struct build_values; /* cmd/build_opts.h */
+struct stv_err;	     /* core/err.h */
+
+struct build_request {
+	struct stv_pairs args;	 /* --build-arg */
+	struct stv_pairs labels; /* --label */
+	struct stv_strs tags;	 /* normal form, each once */
+	struct stv_strs hosts;	 /* "name:address" */
+	struct stv_strs no_cache_stages;
+	STV_VEC(struct sbx_rlimit) rlimits;
+	STV_VEC(struct cmd_output) outputs;
+	struct stv_platform platform;
+	bool has_platform;
+	enum sbx_net net;
+	enum ui_mode ui;
+	uint64_t shm_size; /* 0: the default */
+	bool has_store_max;
+	uint64_t store_max;    /* 0: no bound */
+	const char *isolation; /* NULL: auto; else root, userns, ... */
+};
+
+/*
+ * build_request_make(v, r, err): fill zeroed ${r} from ${v}, the environment
+ * (BUILDKIT_PROGRESS, DOCKER_DEFAULT_PLATFORM, arguments without a value) and
+ * the defaults.
+ * Owns:    build_request_fini(), also after a failure.
+ * Borrows: ${v}.
+ * Errors:  STV_E_USAGE.
+ */
+int build_request_make(const struct build_values *v, struct build_request *r,
+		       struct stv_err **err);
+
+/* build_request_fini(r): free the members. */
+void build_request_fini(struct build_request *r);
+
+#endif /* STAVE_CMD_BUILD_REQUEST_H */
