@@ -14,7 +14,7 @@ mkdir -p "$build/bench" "$tmp/rootfs/bin"
 cp "$busybox" "$tmp/rootfs/bin/busybox"
 ln -s busybox "$tmp/rootfs/bin/true"
 # shellcheck disable=SC2046
-gcc -std=gnu17 -D_GNU_SOURCE -O2 -I. -o "$build/bench/run_cost" \
+${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -I. -o "$build/bench/run_cost" \
 	bench/run_cost.c "$build"/builder/sandbox/*.o \
 	"$build"/core/err.o "$build"/core/buf.o "$build"/core/mem.o \
 	"$build"/core/strs.o "$build"/core/fsat.o "$build"/core/stream.o \

@@ -471,7 +471,9 @@ sbx_finish(struct sbx_proc *p, struct sbx_status *ret, struct stv_err **err)
 	if (reap(p) < 0)
 		return stv_fail_errno(err, errno,
 				      "waiting for the command's end");
-	if (p->report->stage != SBX_ST_EXEC)
+	/* Killed by the caller before the command was there: a signal too. */
+	if (p->report->stage != SBX_ST_EXEC &&
+	    (p->report->errnum != 0 || !p->was_killed_by_us))
 		return sbx_report_setup_error(p, err);
 	fill_status(p, ret);
 	sbx_cgroup_remove(&p->cgroup);

@@ -34,6 +34,27 @@ teardown(void)
 
 TestSuite(sandbox, .init = setup, .fini = teardown, .timeout = 60);
 
+Test(sandbox, the_probe_says_what_is_missing)
+{
+	char *why_not = NULL, *left;
+	int status;
+	pid_t pid;
+
+	cr_expect(sbx_probe_root(r.store, &why_not));
+	left = rig_list(r.store, "tmp");
+	cr_expect_str_eq(left, "", "%s", left);
+	free(left);
+	pid = fork();
+	if (pid == 0) {
+		bool is_possible =
+			setuid(1000) != 0 || sbx_probe_root(r.store, &why_not);
+
+		_exit(is_possible || why_not == NULL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+}
+
 /* ---- status -------------------------------------------------------------- */
 
 Test(sandbox, the_exit_code_is_the_commands)
@@ -78,6 +99,20 @@ Test(sandbox, a_kill_is_told_as_a_signal)
 	cr_expect_eq(r.status.signal, SIGKILL);
 	cr_expect_eq(r.status.exit_code, 137);
 	cr_expect_not(r.status.is_oom);
+}
+
+Test(sandbox, a_kill_during_the_set_up_is_a_signal_too)
+{
+	struct sbx_proc *p = NULL;
+
+	r.argv[0] = (char[]){"sleep"};
+	r.argv[1] = (char[]){"100"};
+	rig_fresh(&r);
+	cr_assert_eq(sbx_start(r.sbx, &r.spec, &p, &r.err), 0);
+	sbx_kill(p, SIGKILL);
+	rig_collect(&r, p);
+	cr_expect_eq(r.result, 0);
+	cr_expect_eq(r.status.signal, SIGKILL);
 }
 
 Test(sandbox, a_signal_reaches_its_handler)
