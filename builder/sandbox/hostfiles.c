@@ -28,7 +28,8 @@ is_loopback_server(const char *line, size_t n)
 	static const char key[] = "nameserver";
 	size_t at = strspn(line, " \t");
 
-	if (at + sizeof(key) > n || strncmp(line + at, key, sizeof(key) - 1))
+	if (at + sizeof(key) > n ||
+	    strncmp(line + at, key, sizeof(key) - 1) != 0)
 		return false;
 	at += sizeof(key) - 1;
 	if (line[at] != ' ' && line[at] != '\t')

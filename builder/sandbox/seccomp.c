@@ -12,6 +12,7 @@
  * above all that the profile knows is ENOSYS instead of EPERM, so that a libc
  * newer than the profile falls back as on an older kernel (runc's rule).
  */
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -145,7 +146,9 @@ collect(struct table *t, const struct arch *a)
 			last = name;
 		}
 	}
-	qsort(t->list.v, t->list.len, sizeof(struct entry), compare_entries);
+	if (t->list.len > 0)
+		qsort(t->list.v, t->list.len, sizeof(struct entry),
+		      compare_entries);
 }
 
 /* The answer for a number that the profile does not name. */
@@ -346,6 +349,7 @@ emit_arch(struct program *p, const struct arch *a)
 
 	collect(&named, a);
 	make_ranges(&ranges, &named);
+	assert(ranges.list.len > 0); /* there are the bounds at least */
 	emit_load(p, offsetof(struct seccomp_data, arch));
 	emit(p, BPF_JMP | BPF_JEQ | BPF_K, a->audit, 1, 0);
 	jump = emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
