@@ -34,10 +34,20 @@ def is_documented(lines, code, start, function):
         i -= 1  # further prototypes of the same comment
     if i < 0 or not lines[i].strip() or "*/" not in lines[i]:
         return False
-    end = i
+    end = i  # the last line of the comment
     while i >= 0 and "/*" not in lines[i]:
         i -= 1
-    return re.search(rf"\b{function}\b", "\n".join(lines[max(i, 0):end + 1])) is not None
+    comment = "\n".join(lines[max(i, 0):end + 1])
+    # One comment may stand above a block of prototypes; above a single one it names it.
+    return end < start - 1 or is_block(lines, code, start) or re.search(rf"\b{function}\b", comment) is not None
+
+
+def is_block(lines, code, start):
+    """Does another prototype follow without a blank line or a comment between?"""
+    i = start
+    while i < len(code) and code[i].strip() and not code[i].rstrip().endswith(";"):
+        i += 1
+    return i + 1 < len(code) and PROTOTYPE.match(code[i + 1]) is not None
 
 
 sys.exit(csource.report("docs", [f for n in csource.files(r"\.h$") for f in check(n)]))
