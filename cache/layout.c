@@ -100,20 +100,12 @@ is_same(struct cas_store *s, const struct stv_buf *text)
 	       memcmp(stv_buf_str(&old), stv_buf_str(text), old.len) == 0;
 }
 
+/*
+ * Two writers, each with the state that it saw, could end in the wrong order:
+ * the state is read under a lock on the root.
+ */
 static int
-write_locked(struct cas_store *s, struct stv_err **err)
-{
-	stv_auto_buf text = STV_BUF_INIT(MAX_INDEX_JSON);
-
-	if (make_text(s, &text, err) < 0)
-		return -1;
-	if (is_same(s, &text))
-		return 0;
-	return cas_replace(s, CAS_INDEX, stv_buf_str(&text), text.len, err);
-}
-
-int
-cas_layout_write(struct cas_store *s, struct stv_err **err)
+lock_root(struct cas_store *s, struct stv_err **err)
 {
 	stv_auto_fd lock = -1;
 
@@ -121,14 +113,34 @@ cas_layout_write(struct cas_store *s, struct stv_err **err)
 	if (cas_db_enter(s, err) < 0)
 		return -1;
 	cas_db_leave(s);
-	/*
-	 * Two writers, each with the state that it saw, could end in the
-	 * wrong order: the state is read under a lock on the root.
-	 */
 	lock = openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
 		return stv_fail_errno(err, errno, "cannot lock '%s'", s->root);
-	return write_locked(s, err);
+	return stv_steal_fd(&lock);
+}
+
+int
+cas_layout_write(struct cas_store *s, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(MAX_INDEX_JSON);
+	stv_auto_fd lock = lock_root(s, err);
+
+	if (lock < 0 || make_text(s, &text, err) < 0)
+		return -1;
+	if (is_same(s, &text))
+		return 0;
+	return cas_replace(s, CAS_INDEX, stv_buf_str(&text), text.len, err);
+}
+
+int
+cas_layout_check(struct cas_store *s, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(MAX_INDEX_JSON);
+	stv_auto_fd lock = lock_root(s, err);
+
+	if (lock < 0 || make_text(s, &text, err) < 0)
+		return -1;
+	return is_same(s, &text) ? 1 : 0;
 }
 
 void

@@ -125,6 +125,9 @@ int cas_sync_unsynced(struct cas_store *s, struct stv_err **err);
  */
 int cas_layout_write(struct cas_store *s, struct stv_err **err);
 
+/* cas_layout_check(s, err): is index.json what it should be?  1, 0 or -1. */
+int cas_layout_check(struct cas_store *s, struct stv_err **err);
+
 /*
  * cas_layout_refresh(s): the same after a committed transaction, which stands
  * whatever becomes of a derived file: a failure is left to the next change,
