@@ -137,6 +137,21 @@ get_xattrs(struct stv_archive *a, struct archive_entry *e,
 	return 0;
 }
 
+/*
+ * libarchive (3.6) reads "-4.75" as -4 seconds and 0.75 more: the fraction
+ * must go the other way.
+ */
+static void
+fix_time(struct stv_archive_entry *e)
+{
+	if (e->mtime_ns > 999999999)
+		e->mtime_ns = 0;
+	if (e->mtime_s >= 0 || e->mtime_ns == 0 || e->mtime_s == INT64_MIN)
+		return;
+	e->mtime_s--;
+	e->mtime_ns = 1000000000U - e->mtime_ns;
+}
+
 static int
 get_entry(struct stv_archive *a, struct archive_entry *e,
 	  struct stv_archive_entry *ret, struct stv_err **err)
@@ -162,8 +177,7 @@ get_entry(struct stv_archive *a, struct archive_entry *e,
 	if (ret->path == NULL)
 		return stv_fail(err, STV_E_INPUT,
 				"an entry of the tar has no name");
-	if (ret->mtime_ns > 999999999)
-		ret->mtime_ns = 0;
+	fix_time(ret);
 	if (size < 0 || (uint64_t)size > STV_MAX_LAYER)
 		return stv_fail(err, STV_E_LIMIT,
 				"a file in the tar is larger than %llu bytes",
