@@ -52,7 +52,7 @@ stv_codec_name(enum stv_codec c)
 }
 
 int
-codec_fill(struct codec_feed *f, struct stv_err **err)
+stv_codec_fill(struct codec_feed *f, struct stv_err **err)
 {
 	int64_t got;
 
@@ -136,12 +136,12 @@ codec_new(enum stv_codec codec)
 	case STV_CODEC_NONE:
 		break;
 	case STV_CODEC_GZIP:
-		return codec_gzip_new();
+		return stv_codec_gzip_new();
 	case STV_CODEC_ZSTD:
-		return codec_zstd_new();
+		return stv_codec_zstd_new();
 	case STV_CODEC_XZ:
 	case STV_CODEC_BZIP2:
-		return codec_arch_new(codec);
+		return stv_codec_arch_new(codec);
 	}
 	return plain_new();
 }

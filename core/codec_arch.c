@@ -33,7 +33,7 @@ arch_feed(struct archive *a, void *arg, const void **ret)
 	struct codec_feed *f = &x->c.feed;
 	size_t n;
 
-	if (codec_fill(f, &x->read_err) < 0) {
+	if (stv_codec_fill(f, &x->read_err) < 0) {
 		x->lib->archive_set_error(a, EIO, "cannot read");
 		return ARCHIVE_FATAL;
 	}
@@ -129,7 +129,7 @@ arch_fini(struct codec_in *c)
 }
 
 struct codec_in *
-codec_arch_new(enum stv_codec codec)
+stv_codec_arch_new(enum stv_codec codec)
 {
 	struct arch_in *x = stv_xcalloc(1, sizeof(*x));
 

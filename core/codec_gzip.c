@@ -47,7 +47,7 @@ gzip_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 	while (g->state.avail_out == room) {
 		int r;
 
-		if (codec_fill(f, err) < 0)
+		if (stv_codec_fill(f, err) < 0)
 			return -1;
 		if (f->is_end && g->is_between)
 			return 0;
@@ -77,7 +77,7 @@ no_fini(struct codec_in *c)
 }
 
 struct codec_in *
-codec_gzip_new(void)
+stv_codec_gzip_new(void)
 {
 	struct gzip_in *g = stv_xcalloc(1, sizeof(*g));
 

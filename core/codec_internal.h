@@ -21,8 +21,8 @@ struct codec_feed {
 	bool is_end;
 };
 
-/* codec_fill(f, err): have at least one byte, or f->is_end. */
-int codec_fill(struct codec_feed *f, struct stv_err **err);
+/* stv_codec_fill(f, err): have at least one byte, or f->is_end. */
+int stv_codec_fill(struct codec_feed *f, struct stv_err **err);
 
 /*
  * A decoder behind stv_in_decode(); each kind has this in front.  decode()
@@ -38,10 +38,10 @@ struct codec_in {
 };
 
 /* A decoder of each kind, not yet fed.  Owns: the caller. */
-struct codec_in *codec_gzip_new(void);
-struct codec_in *codec_zstd_new(void);
-/* codec_arch_new(codec): xz or bzip2. */
-struct codec_in *codec_arch_new(enum stv_codec codec);
+struct codec_in *stv_codec_gzip_new(void);
+struct codec_in *stv_codec_zstd_new(void);
+/* stv_codec_arch_new(codec): xz or bzip2. */
+struct codec_in *stv_codec_arch_new(enum stv_codec codec);
 
 /* A compressor: its sink, and how it ends. */
 struct codec_sink {

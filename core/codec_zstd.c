@@ -25,7 +25,7 @@ zstd_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 		ZSTD_inBuffer in;
 		size_t r;
 
-		if (codec_fill(f, err) < 0)
+		if (stv_codec_fill(f, err) < 0)
 			return -1;
 		if (f->is_end && z->is_between)
 			return 0;
@@ -51,7 +51,7 @@ zstd_fini(struct codec_in *c)
 }
 
 struct codec_in *
-codec_zstd_new(void)
+stv_codec_zstd_new(void)
 {
 	struct zstd_in *z = stv_xcalloc(1, sizeof(*z));
 
