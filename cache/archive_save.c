@@ -87,25 +87,18 @@ read_manifest(struct save *v, const struct stv_digest *d,
 	return oci_manifest_parse(stv_buf_str(&text), text.len, NULL, ret, err);
 }
 
-/* "docker.io/library/x:1" is "x:1" where docker shows it. */
-static const char *
-familiar(const char *name)
-{
-	if (strncmp(name, "docker.io/library/", 18) == 0)
-		return name + 18;
-	if (strncmp(name, "docker.io/", 10) == 0)
-		return name + 10;
-	return name;
-}
-
+/*
+ * Whole names: docker normalises what it finds, podman would take "x:1" for
+ * "localhost/x:1".
+ */
 static json_t *
 docker_tags(const struct cas_save_image *image)
 {
 	json_t *tags = json_array();
 
 	for (size_t i = 0; i < image->names.len; i++)
-		(void)json_array_append_new(
-			tags, stv_json_str(familiar(image->names.v[i])));
+		(void)json_array_append_new(tags,
+					    stv_json_str(image->names.v[i]));
 	return tags;
 }
 
