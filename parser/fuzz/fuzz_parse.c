@@ -69,8 +69,10 @@ check_node(const struct df_file *f, const struct df_node *n)
 	}
 	for (size_t i = 0; i < n->n_heredocs; i++)
 		check_heredoc(f, &n->heredocs[i]);
-	if (n->onbuild != NULL)
+	if (n->onbuild != NULL) {
+		expect(n->onbuild->span.end <= n->span.end);
 		check_node(f, n->onbuild);
+	}
 }
 
 static void
