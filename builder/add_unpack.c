@@ -176,15 +176,16 @@ is_overlay_xattr(const char *name)
 	       strncmp(name, "user.overlay.", 13) == 0;
 }
 
-/* The xattrs of the entry, sorted.  Owns: the caller; what they hold not. */
-static struct lay_xattr *
-take_xattrs(const struct stv_archive_entry *in, struct lay_entry *e)
+/* The xattrs of the entry, sorted; *ret is the caller's to free. */
+static void
+take_xattrs(const struct stv_archive_entry *in, struct lay_entry *e,
+	    struct lay_xattr **ret)
 {
 	struct lay_xattr *x;
 	size_t n = 0;
 
 	if (in->n_xattrs == 0)
-		return NULL;
+		return;
 	x = stv_xcalloc(in->n_xattrs, sizeof(*x));
 	for (size_t i = 0; i < in->n_xattrs; i++) {
 		if (is_overlay_xattr(in->xattrs[i].name))
@@ -196,7 +197,7 @@ take_xattrs(const struct stv_archive_entry *in, struct lay_entry *e)
 	qsort(x, n, sizeof(*x), cmp_xattr);
 	e->xattrs = x;
 	e->n_xattrs = n;
-	return x;
+	*ret = x;
 }
 
 /* Directories that the archive does not name are root's, whatever --chown. */
@@ -260,7 +261,7 @@ unpack_entry(struct unpack *u, const struct stv_archive_entry *in,
 	stv_auto_free char *path = NULL;
 	stv_auto_free struct lay_xattr *xattrs = NULL;
 	struct bld_body body = {.fd = -1};
-	struct lay_entry e;
+	struct lay_entry e = {0};
 
 	if (locate(u, in->path, true, &path, err) < 0)
 		return -1;
@@ -270,7 +271,7 @@ unpack_entry(struct unpack *u, const struct stv_archive_entry *in,
 		return unpack_link(u, in, path, err);
 	if (fill_entry(u, in, &e, err) < 0)
 		return -1;
-	xattrs = take_xattrs(in, &e);
+	take_xattrs(in, &e, &xattrs);
 	if (e.type == LAY_FILE && spool_file(u, &e, &body, err) < 0)
 		return -1;
 	return bld_delta_put(u->d, path, &e, body, 0, err);

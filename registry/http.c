@@ -13,7 +13,7 @@
 
 #include "registry/http_internal.h"
 
-#define MS 1000000
+#define MS INT64_C(1000000)
 
 /* A request under way, over all its tries and hops. */
 struct exchange {
