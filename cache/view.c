@@ -292,36 +292,27 @@ part_child(const struct part *p, const char *dir, char child[])
 	child[n] = '\0';
 }
 
-/*
- * The smallest next child of all parts, as a full path; 1 where the topmost
- * layer that has it deleted it, 0 where it shows, -1 at the end.
- */
-static int
+/* The smallest next child of all parts, as a full path; false at the end. */
+static bool
 next_child(struct part *parts, size_t n, const char *dir, char child[])
 {
 	char other[STV_MAX_PATH + 1];
-	size_t best = n;
-	struct lay_entry e;
-	bool is_white;
+	bool is_found = false;
 
 	for (size_t i = 0; i < n; i++) {
 		if (parts[i].at == parts[i].end)
 			continue;
 		part_child(&parts[i], dir, other);
-		if (best < n && lay_path_cmp(other, child) >= 0)
+		if (is_found && lay_path_cmp(other, child) >= 0)
 			continue;
-		best = i;
+		is_found = true;
 		memcpy(child, other, strlen(other) + 1);
 	}
-	if (best == n)
-		return -1;
-	lay_toc_get(parts[best].toc, parts[best].at, &e);
-	is_white = e.type == LAY_WHITEOUT && strcmp(e.path, child) == 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; is_found && i < n; i++)
 		if (parts[i].at < parts[i].end)
 			parts[i].at = lay_toc_subtree_end(parts[i].toc, child,
 							  parts[i].at);
-	return is_white ? 1 : 0;
+	return is_found;
 }
 
 int
@@ -333,13 +324,11 @@ lay_view_list(struct lay_view *v, const char *path,
 	size_t n = strlen(path) > STV_MAX_PATH ? 0 : list_parts(v, path, parts);
 	int r = 0;
 
-	while (r == 0) {
+	while (r == 0 && next_child(parts, n, path, child)) {
 		struct lay_entry e;
-		int white = next_child(parts, n, path, child);
 
-		if (white < 0)
-			break;
-		if (white == 0 && lay_view_lookup(v, child, &e) == 1)
+		/* A whiteout is among them, but nothing is there. */
+		if (lay_view_lookup(v, child, &e) == 1)
 			r = fn(arg, &e);
 	}
 	free(parts);

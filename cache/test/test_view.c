@@ -185,6 +185,20 @@ count_all(void *arg, const struct lay_entry *e)
 	return 0;
 }
 
+/* What is not in the naive merge is not found either. */
+static void
+check_absent(struct lay_view *v)
+{
+	for (int i = 0; i < 300; i++) {
+		struct lay_entry e;
+		char path[64];
+
+		random_path(path, "");
+		cr_assert_eq(lay_view_lookup(v, path, &e),
+			     cell_find(path) != NULL, "'%s'", path);
+	}
+}
+
 static void
 check_view(struct lay_view *v)
 {
@@ -208,6 +222,7 @@ check_view(struct lay_view *v)
 	}
 	cr_assert_eq(seen, n_cells);
 	stv_strs_clear(&all);
+	check_absent(v);
 }
 
 Test(view, equals_a_naive_merge)
