@@ -508,8 +508,8 @@ tell_moves(struct load *ld, const struct pending *p, struct stv_err **err)
 
 		if (r < 0)
 			return -1;
-		if (r == 0 ||
-		    stv_digest_equal(&old.manifest, &p->image.manifest))
+		/* Another manifest of the same config is the same image. */
+		if (r == 0 || stv_digest_equal(&old.config, &p->image.config))
 			continue;
 		stv_emitf(ld->opts->listener, STV_EV_NOTE,
 			  "%s moves from %s to %s", p->tags.v[i],

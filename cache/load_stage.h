@@ -22,7 +22,7 @@ struct stv_in;	  /* core/stream.h */
 enum load_kind {
 	LOAD_DOC,   /* text */
 	LOAD_LAYER, /* blob, blob_size, diff_id, tar_size */
-	LOAD_OTHER, /* blob, blob_size: neither of the two, stored as it is */
+	LOAD_OTHER, /* blob, blob_size: neither; stored if it is a blob */
 	LOAD_LINK   /* target: the name of another file of the archive */
 };
 
