@@ -73,7 +73,7 @@ struct bld_result {
 	struct stv_digest *diff_ids; /* bottom first */
 	size_t n_diff_ids;
 	struct oci_config *config;
-	char *build_id; /* names the directory below logs/ */
+	char *build_id;	     /* names the directory below logs/ */
 	uint32_t n_executed; /* steps that missed the cache */
 };
 
@@ -105,7 +105,7 @@ struct bld_volume {
 struct bld_run_opts {
 	struct cas_store *store; /* the caller holds a lease on it */
 	struct cas_image image;
-	struct stv_strs cmd; /* instead of the image's Cmd where not empty */
+	struct stv_strs cmd;	/* instead of the image's Cmd where not empty */
 	const char *entrypoint; /* instead of the image's; "" clears it */
 	struct stv_strs env;	/* NAME=VALUE over the image's */
 	const char *workdir;	/* NULL: the image's */

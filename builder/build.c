@@ -1,0 +1,200 @@
+/* builder/build.c - a build from its options to its result. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cache/store.h"
+#include "core/err.h"
+#include "core/fsat.h"
+#include "core/mem.h"
+#include "parser/ignore.h"
+
+#include "builder/build_internal.h"
+#include "builder/context.h"
+
+void
+bld_result_fini(struct bld_result *r)
+{
+	free(r->diff_ids);
+	oci_config_free(r->config);
+	free(r->build_id);
+	*r = (struct bld_result){0};
+}
+
+static int
+open_context(struct bld_build *b, struct stv_err **err)
+{
+	struct bld_context_opts opts = {
+		.ignore_name = b->o->ignore_name,
+		.store = b->o->store,
+	};
+
+	if (b->o->ignore_file != 0 &&
+	    df_ignore_parse(b->o->sources, b->o->ignore_file, &b->ignore, err) <
+		    0)
+		return -1;
+	opts.ignore = b->ignore;
+	if (b->o->context_path == NULL)
+		return 0;
+	return bld_context_open(b->o->context_path, &opts, &b->context, err);
+}
+
+/* The directory of the logs, made when the first step runs. */
+static int
+open_logs(struct bld_build *b, struct stv_err **err)
+{
+	int root = cas_store_rootfd(b->o->store);
+	stv_auto_free char *path = NULL;
+	uint32_t r = 0;
+	struct tm tm;
+	time_t now = (time_t)b->now_s;
+	char stamp[32];
+
+	if (b->o->has_epoch)
+		now = time(NULL);
+	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return stv_fail_errno(err, errno, "no random bytes");
+	(void)gmtime_r(&now, &tm);
+	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	b->id = stv_xasprintf("%s-%08x", stamp, (unsigned int)r);
+	path = stv_xasprintf("logs/%s", b->id);
+	if (stv_fsat_mkdirs(root, path, 0700, err) < 0)
+		return -1;
+	b->log_dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->log_dir < 0)
+		return stv_fail_errno(err, errno, "cannot open '%s'", path);
+	return 0;
+}
+
+static void
+emit_plan(struct bld_build *b)
+{
+	for (size_t i = 0; i < b->stages.len; i++) {
+		struct bld_stage *st = b->stages.v[i];
+
+		if (!st->is_needed)
+			continue;
+		bld_emit(st, NULL, STV_EV_STEP_ADDED, NULL);
+		for (size_t k = 0; k < st->steps.len; k++)
+			if (st->steps.v[k].is_shown)
+				bld_emit(st, &st->steps.v[k], STV_EV_STEP_ADDED,
+					 NULL);
+	}
+}
+
+/* Docker warns of arguments that nothing takes. */
+static void
+warn_unused(struct bld_build *b)
+{
+	const struct stv_strs *args = &b->o->build_args;
+
+	for (size_t i = 0; i < args->len; i++) {
+		stv_auto_free char *name =
+			stv_xstrndup(args->v[i], strcspn(args->v[i], "="));
+
+		if (!stv_strs_has(&b->used_args, name) &&
+		    !bld_is_proxy_arg(name) &&
+		    strncmp(name, "BUILDKIT_", 9) != 0 &&
+		    strcmp(name, "SOURCE_DATE_EPOCH") != 0)
+			stv_emitf(b->o->listener, STV_EV_WARNING,
+				  "build argument '%s' is used by no ARG",
+				  name);
+	}
+}
+
+static int
+finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
+{
+	struct bld_stage *st = b->stages.v[b->target];
+	struct stv_err *e = NULL;
+
+	warn_unused(b);
+	if (b->context != NULL && bld_context_save(b->context, &e) < 0)
+		stv_emitf(b->o->listener, STV_EV_WARNING,
+			  "the context's index cannot be kept: %s",
+			  stv_err_msg(e));
+	stv_err_clear(&e);
+	if (cas_record_touch(b->o->store, b->touched.v, b->touched.len, &e) < 0)
+		stv_err_clear(&e); /* only when they were used is not known */
+	if (!b->o->no_image && bld_image_finish(b, st, ret, err) < 0)
+		return -1;
+	ret->n_diff_ids = st->config->n_diff_ids;
+	ret->diff_ids = stv_xcalloc(ret->n_diff_ids, sizeof(*ret->diff_ids));
+	if (ret->n_diff_ids > 0)
+		memcpy(ret->diff_ids, st->config->diff_ids,
+		       ret->n_diff_ids * sizeof(*ret->diff_ids));
+	ret->config = stv_steal(&st->config);
+	ret->build_id = b->id == NULL ? NULL : stv_xstrdup(b->id);
+	ret->n_executed = b->n_executed;
+	return 0;
+}
+
+static void
+build_fini(struct bld_build *b)
+{
+	for (size_t i = 0; i < b->stages.len; i++)
+		bld_stage_free(b->stages.v[i]);
+	stv_vec_fini(&b->stages);
+	stv_vec_fini(&b->touched);
+	stv_strs_clear(&b->global_env);
+	stv_strs_clear(&b->auto_args);
+	stv_strs_clear(&b->used_args);
+	bld_context_close(b->context);
+	df_ignore_free(b->ignore);
+	sbx_close(b->sbx);
+	stv_close_p(&b->wake_fd);
+	stv_close_p(&b->log_dir);
+	/* Logs are there where something ran. */
+	if (b->id != NULL && b->n_executed == 0) {
+		stv_auto_free char *path = stv_xasprintf("logs/%s", b->id);
+
+		(void)unlinkat(cas_store_rootfd(b->o->store), path,
+			       AT_REMOVEDIR);
+	}
+	free(b->id);
+	stv_err_free(b->err);
+	(void)pthread_cond_destroy(&b->changed);
+	(void)pthread_mutex_destroy(&b->lock);
+}
+
+int
+bld_build(const struct bld_opts *o, struct bld_result *ret,
+	  struct stv_err **err)
+{
+	struct bld_build b = {.o = o, .wake_fd = -1, .log_dir = -1};
+	struct bld_result result = {0};
+	struct timespec now;
+	int r;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	b.now_s = o->has_epoch ? o->epoch : now.tv_sec;
+	b.now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
+	(void)pthread_mutex_init(&b.lock, NULL);
+	(void)pthread_cond_init(&b.changed, NULL);
+	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
+			  : bld_plan(&b, err);
+	if (r == 0)
+		r = open_context(&b, err);
+	if (r == 0)
+		r = open_logs(&b, err);
+	if (r == 0) {
+		emit_plan(&b);
+		r = bld_loop(&b, err);
+	}
+	if (r == 0)
+		r = finish(&b, &result, err);
+	build_fini(&b);
+	if (r < 0) {
+		bld_result_fini(&result);
+		return -1;
+	}
+	*ret = result;
+	return 0;
+}

@@ -1,0 +1,327 @@
+/*
+ * builder/build_internal.h - what the parts of a build share.
+ *
+ * One lock (bld_lock) guards everything in struct bld_build and struct
+ * bld_stage.  A stage's thread holds it except while it waits or does long
+ * work (hashing, packing, unpacking), which touches only its own objects; so
+ * the code between reads as if there were one thread, and events are emitted
+ * one at a time.  The main thread runs loop.c.
+ */
+#ifndef STAVE_BUILDER_BUILD_INTERNAL_H
+#define STAVE_BUILDER_BUILD_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cache/toc.h"
+#include "core/diag.h"
+#include "core/event.h"
+#include "core/oci.h"
+#include "core/strs.h"
+#include "core/vec.h"
+#include "parser/ast.h"
+
+#include "builder/build.h"
+#include "builder/sandbox/sandbox.h"
+
+struct bld_context;
+struct key;
+
+/* Where a stage begins. */
+enum bld_base_kind { BLD_BASE_SCRATCH, BLD_BASE_STAGE, BLD_BASE_IMAGE };
+
+/* Where a COPY --from comes from, and a stage's base. */
+struct bld_origin {
+	enum bld_base_kind kind;
+	size_t stage;	 /* BLD_BASE_STAGE */
+	char *reference; /* BLD_BASE_IMAGE: as written, expanded */
+};
+
+struct bld_build;
+
+/* One instruction of a stage. */
+struct bld_step {
+	const struct df_node *node;
+	struct bld_origin from; /* COPY --from: valid where has_from */
+	bool has_from;
+	bool is_shown;	   /* has a number in the display */
+	bool is_trigger;   /* an ONBUILD of the base image */
+	uint32_t id;	   /* of the whole build, from 1 */
+	uint32_t position; /* in its stage, from 1, of the shown ones */
+};
+
+enum bld_stage_state { BLD_WAITING, BLD_RUNNING, BLD_DONE, BLD_FAILED };
+
+/* A stage, and its image as far as it has come. */
+struct bld_stage {
+	struct bld_build *b;
+	size_t index;
+	const struct df_node *from;
+	char *name; /* lower case, or NULL */
+	struct bld_origin base;
+	struct stv_platform platform; /* --platform of FROM, or the target's */
+	bool has_platform;
+	STV_VEC(struct bld_step) steps;
+	uint32_t n_shown;
+	uint32_t from_id;
+	bool is_needed;
+	enum bld_stage_state state;
+	pthread_t thread;
+	bool has_thread;
+
+	/* What there is after the steps done so far. */
+	struct oci_config *config;
+	struct stv_strs env;	   /* ENV and ARG in order: the last one wins */
+	struct stv_strs args;	   /* names declared by ARG, for history */
+	struct stv_strs declared;  /* all names an ARG has declared */
+	struct stv_digest chain;   /* zero: no layer */
+	bool cmd_is_own;	   /* CMD was set in this stage */
+	char *created;		   /* of the newest layer, RFC 3339, or NULL */
+	struct df_file **triggers; /* parsed ONBUILDs, owned */
+	size_t n_triggers;
+};
+
+/* A RUN that a stage's thread wants the main thread to do. */
+struct bld_command {
+	const struct sbx_spec *spec;
+	struct bld_stage *stage;
+	const struct bld_step *step;
+	int log_fd;
+	/* Set by the main thread; waiting ends with is_done. */
+	struct sbx_proc *proc;
+	struct sbx_status status;
+	struct stv_err *err;
+	bool is_started;
+	bool is_done;
+	bool out_open, err_open;
+	struct stv_buf *tail; /* the last output, for the message */
+	struct bld_command *next;
+};
+
+/* The whole build. */
+struct bld_build {
+	const struct bld_opts *o;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int wake_fd; /* an eventfd: there is something for the main thread */
+	STV_VEC(struct bld_stage *) stages;
+	struct stv_strs global_env; /* global ARGs and automatic ones */
+	struct stv_strs auto_args;  /* TARGETPLATFORM=..., always there */
+	struct stv_strs used_args;  /* names of build args that were taken */
+	size_t target;
+	struct bld_context *context;
+	struct df_ignore *ignore;
+	struct sbx *sbx;
+	struct bld_command *commands;
+	char *id;
+	int log_dir;
+	uint32_t n_ids;
+	uint32_t n_executed;
+	int64_t now_s;
+	uint32_t now_ns;
+	size_t n_running;    /* stage threads */
+	struct stv_err *err; /* the first failure */
+	int cancel_signal;
+	STV_VEC(struct stv_digest) touched; /* keys of hits */
+};
+
+/* --- plan.c --- */
+
+/*
+ * bld_plan(b, err): cut the file into stages, expand what FROM and COPY --from
+ * name, find the target and what it needs, number the steps.
+ * Errors: STV_E_CHECK with the place.
+ */
+int bld_plan(struct bld_build *b, struct stv_err **err);
+
+/*
+ * bld_plan_origin(b, stage, text, span, ret, err): what the name after
+ * COPY --from means for stage number ${stage}.
+ */
+int bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
+		    struct stv_span span, struct bld_origin *ret,
+		    struct stv_err **err);
+
+/*
+ * bld_plan_supported(node, err): refuse by name what a later version will do.
+ */
+int bld_plan_supported(const struct df_node *node, struct stv_err **err);
+
+/* bld_stage_free(st): NULL is ok. */
+void bld_stage_free(struct bld_stage *st);
+
+/* --- scope.c --- */
+
+/* bld_expand(st, text, span, ret, err): one word in a stage's scope. */
+int bld_expand(struct bld_stage *st, const char *text, struct stv_span span,
+	       char **ret, struct stv_err **err);
+
+/* bld_expand_list(st, text, span, ret, err): words, split at blanks. */
+int bld_expand_list(struct bld_stage *st, const char *text,
+		    struct stv_span span, struct stv_strs *ret,
+		    struct stv_err **err);
+
+/* bld_expand_body(st, h, ret, err): a heredoc of COPY or ADD. */
+int bld_expand_body(struct bld_stage *st, const struct df_heredoc *h,
+		    char **ret, struct stv_err **err);
+
+/* bld_expand_global(b, text, span, ret, err): in FROM and global ARG. */
+int bld_expand_global(struct bld_build *b, const char *text,
+		      struct stv_span span, char **ret, struct stv_err **err);
+
+/* bld_global_arg(b, node, err): an ARG before the first FROM. */
+int bld_global_arg(struct bld_build *b, const struct df_node *node,
+		   struct stv_err **err);
+
+/* bld_stage_arg(st, node, err): an ARG of a stage. */
+int bld_stage_arg(struct bld_stage *st, const struct df_node *node,
+		  struct stv_err **err);
+
+/* bld_scope_init(b, err): the automatic arguments of the platforms. */
+void bld_scope_init(struct bld_build *b);
+
+/* bld_is_proxy_arg(name): one of the ten that need no ARG (CONVENTIONS E). */
+bool bld_is_proxy_arg(const char *name);
+
+/*
+ * bld_run_env(st, ret): the environment of a RUN without HOME; ${ret_proxy}
+ * gets the proxy arguments, which are no part of the key.
+ */
+void bld_run_env(struct bld_stage *st, struct stv_strs *ret,
+		 struct stv_strs *ret_proxy);
+
+/* --- meta_step.c --- */
+
+/* bld_meta_step(st, step, err): an instruction that only changes the config. */
+int bld_meta_step(struct bld_stage *st, const struct bld_step *step,
+		  struct stv_err **err);
+
+/* bld_history(st, by, created, is_empty): a line of history. */
+void bld_history(struct bld_stage *st, const char *by, const char *created,
+		 bool is_empty);
+
+/* bld_shell(st, text, ret): SHELL and a text as argv. */
+void bld_shell(const struct bld_stage *st, const char *text,
+	       struct stv_strs *ret);
+
+/* --- stage.c --- */
+
+/* bld_stage_main(arg): the thread of a struct bld_stage. */
+void *bld_stage_main(void *arg);
+
+/* bld_stage_done(b, st): release what waits for ${st}; the lock is held. */
+void bld_fail(struct bld_build *b, struct stv_err *e);
+
+/* bld_is_over(b): has the build failed or been interrupted? */
+bool bld_is_over(const struct bld_build *b);
+
+/*
+ * bld_wait_stage(st, index, err): wait until stage ${index} is done.
+ * Errors: STV_E_CANCELLED where the build ended before.
+ */
+int bld_wait_stage(struct bld_stage *st, size_t index, struct stv_err **err);
+
+/* bld_lock(b), bld_unlock(b): see the top of this file. */
+void bld_lock(struct bld_build *b);
+void bld_unlock(struct bld_build *b);
+
+/* bld_emit(st, step, kind, text): an event of a step. */
+void bld_emit(struct bld_stage *st, const struct bld_step *step,
+	      enum stv_event_kind kind, const char *text);
+
+/* bld_view(st, ret, err): the merged view of what a stage has so far. */
+int bld_view(struct bld_stage *st, struct lay_view **ret, struct stv_err **err);
+
+/* What a step gave. */
+struct bld_outcome {
+	bool has_layer;
+	struct stv_digest diff_id;
+	int64_t created_s;
+};
+
+/* How a step is cached; zeroed, fini after use. */
+struct bld_cached {
+	struct key *key;
+	struct stv_digest digest;
+	struct stv_digest parent_config;
+	char *where; /* names the step between builds */
+	int lock_fd; /* of the key between processes; -1 */
+};
+
+/*
+ * bld_cache_begin(st, step, verb, ret): a key with what all steps have.
+ * bld_cache_fini(c): free it and let go of the key's lock.
+ */
+void bld_cache_begin(struct bld_stage *st, const struct bld_step *step,
+		     const char *verb, struct bld_cached *ret);
+void bld_cache_fini(struct bld_cached *c);
+
+/*
+ * bld_cache_find(st, step, c, ret, err): end the key and look it up.  Where
+ * there is no record, wait until no other process executes the step.
+ * Returns: 1 and *ret: a hit; 0: execute it.  ${c} holds the lock then, and
+ * the event STARTED was emitted with the reason.
+ */
+int bld_cache_find(struct bld_stage *st, const struct bld_step *step,
+		   struct bld_cached *c, struct bld_outcome *ret,
+		   struct stv_err **err);
+
+/* bld_cache_store(st, c, out, err): record what executing gave. */
+int bld_cache_store(struct bld_stage *st, struct bld_cached *c,
+		    const struct bld_outcome *out, struct stv_err **err);
+
+/* bld_apply(st, out, by): the outcome becomes part of the stage. */
+void bld_apply(struct bld_stage *st, const struct bld_outcome *out,
+	       const char *by);
+
+/* --- run_step.c, copy_step.c --- */
+
+int bld_run_step(struct bld_stage *st, const struct bld_step *step,
+		 struct stv_err **err);
+int bld_copy_step(struct bld_stage *st, const struct bld_step *step,
+		  struct stv_err **err);
+int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
+		     struct stv_err **err);
+
+/* --- base.c --- */
+
+/*
+ * bld_base_load(b, reference, ret, err): an image of the store by the name in
+ * FROM or COPY --from.  Owns: *ret.
+ * Errors: STV_E_NOT_FOUND with what to do, STV_E_USAGE (bad name).
+ */
+int bld_base_load(struct cas_store *store, const char *reference,
+		  struct oci_config **ret, struct stv_err **err);
+
+/* --- mounts.c --- */
+
+/*
+ * bld_lowers(store, diff_ids, n, ret, err): the directories of a chain for an
+ * overlay, topmost first; one empty directory where there is no layer.  Makes
+ * missing snapshots.
+ */
+int bld_lowers(struct cas_store *store, const struct stv_digest *diff_ids,
+	       size_t n, struct stv_strs *ret, struct stv_err **err);
+
+/* --- loop.c --- */
+
+/* bld_loop(b): start the stages and run commands until all is over. */
+int bld_loop(struct bld_build *b, struct stv_err **err);
+
+/*
+ * bld_execute(st, step, spec, log_fd, ret, tail, err): have the main thread run
+ * a command; waits.  *ret is finished.
+ */
+int bld_execute(struct bld_stage *st, const struct bld_step *step,
+		const struct sbx_spec *spec, int log_fd, struct sbx_status *ret,
+		struct stv_buf *tail, struct stv_err **err);
+
+/* --- image.c --- */
+
+/* bld_image_finish(b, st, ret, err): config, manifest, tags. */
+int bld_image_finish(struct bld_build *b, struct bld_stage *st,
+		     struct bld_result *ret, struct stv_err **err);
+
+#endif /* STAVE_BUILDER_BUILD_INTERNAL_H */

@@ -1,0 +1,369 @@
+/* builder/copy_step.c - COPY, ADD and WORKDIR as steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/key.h"
+#include "cache/layer.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/mem.h"
+
+#include "builder/build_internal.h"
+#include "builder/copy.h"
+#include "builder/user.h"
+
+/* How often a COPY is begun anew because the context changes under it. */
+#define MAX_ROUNDS 8
+
+/* A COPY or ADD, expanded. */
+struct transfer {
+	struct bld_copy_spec spec;
+	STV_VEC(struct bld_copy_inline) inlines;
+	char *dest;
+	char *chown;
+	struct lay_view *source; /* of --from */
+	struct oci_config *image;
+};
+
+static void
+transfer_fini(struct transfer *t)
+{
+	for (size_t i = 0; i < t->inlines.len; i++)
+		free((void *)(uintptr_t)t->inlines.v[i].data);
+	stv_vec_fini(&t->inlines);
+	stv_strs_clear(&t->spec.srcs);
+	lay_view_close(t->source);
+	oci_config_free(t->image);
+	free(t->dest);
+	free(t->chown);
+}
+
+static int
+add_source(struct bld_stage *st, const struct df_node *node, size_t i,
+	   struct transfer *t, struct stv_err **err)
+{
+	const struct df_heredoc *h = df_node_heredoc(node, node->args[i].text);
+	char *text = NULL;
+
+	if (h == NULL) {
+		if (bld_expand(st, node->args[i].text, node->args[i].span,
+			       &text, err) < 0)
+			return -1;
+		stv_strs_take(&t->spec.srcs, text);
+		return 0;
+	}
+	if (bld_expand_body(st, h, &text, err) < 0)
+		return -1;
+	*stv_vec_push(&t->inlines) = (struct bld_copy_inline){
+		.name = h->name, .data = text, .len = strlen(text)};
+	return 0;
+}
+
+/* --chown and --chmod. */
+static int
+add_rights(struct bld_stage *st, const struct df_node *node, struct transfer *t,
+	   struct stv_err **err)
+{
+	const struct df_flag *chown = df_node_flag(node, "chown");
+	const struct df_flag *chmod = df_node_flag(node, "chmod");
+
+	if (chmod != NULL) {
+		stv_auto_free char *text = NULL;
+
+		if (bld_expand(st, chmod->value, chmod->value_span, &text,
+			       err) < 0)
+			return -1;
+		if (bld_chmod_parse(text, &t->spec.chmod, err) < 0)
+			return stv_err_at(*err, chmod->value_span);
+		t->spec.has_chmod = true;
+	}
+	if (chown != NULL) {
+		stv_auto(lay_view) *view = NULL;
+
+		if (bld_expand(st, chown->value, chown->value_span, &t->chown,
+			       err) < 0)
+			return -1;
+		if (*t->chown == '\0')
+			return 0;
+		if (bld_chown_needs_names(t->chown) &&
+		    st->config->n_diff_ids > 0 && bld_view(st, &view, err) < 0)
+			return -1;
+		if (bld_chown_resolve(view, t->chown, &t->spec.uid,
+				      &t->spec.gid, err) < 0)
+			return stv_err_at(*err, chown->value_span);
+		t->spec.has_chown = true;
+	}
+	return 0;
+}
+
+/* Open what is copied from. */
+static int
+add_origin(struct bld_stage *st, const struct bld_step *step,
+	   struct transfer *t, struct stv_err **err)
+{
+	struct bld_build *b = st->b;
+	const struct oci_config *from = NULL;
+
+	if (!step->has_from) {
+		t->spec.context = b->context;
+		if (b->context == NULL && t->spec.srcs.len > 0 &&
+		    step->node->kind == DF_COPY) {
+			stv_fail(err, STV_E_INPUT,
+				 "there is no build context to copy from");
+			return stv_err_at(*err, step->node->span);
+		}
+		return 0;
+	}
+	if (step->from.kind == BLD_BASE_STAGE) {
+		if (bld_wait_stage(st, step->from.stage, err) < 0)
+			return -1;
+		from = b->stages.v[step->from.stage]->config;
+	} else {
+		if (bld_base_load(b->o->store, step->from.reference, &t->image,
+				  err) < 0)
+			return stv_err_at(*err, step->node->span);
+		from = t->image;
+	}
+	if (lay_view_open(b->o->store, from->diff_ids, from->n_diff_ids,
+			  &t->source, err) < 0)
+		return -1;
+	t->spec.view = t->source;
+	return 0;
+}
+
+static int
+transfer_make(struct bld_stage *st, const struct bld_step *step,
+	      struct transfer *t, struct stv_err **err)
+{
+	const struct df_node *node = step->node;
+	const struct bld_build *b = st->b;
+	size_t last = node->n_args - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (add_source(st, node, i, t, err) < 0)
+			return -1;
+	if (bld_expand(st, node->args[last].text, node->args[last].span,
+		       &t->dest, err) < 0)
+		return -1;
+	if (add_rights(st, node, t, err) < 0 ||
+	    add_origin(st, step, t, err) < 0)
+		return -1;
+	t->spec.is_add = node->kind == DF_ADD;
+	t->spec.inlines = t->inlines.v;
+	t->spec.n_inlines = t->inlines.len;
+	t->spec.dest = t->dest;
+	t->spec.workdir = st->config->config.working_dir;
+	if (t->spec.workdir == NULL || *t->spec.workdir == '\0')
+		t->spec.workdir = "/";
+	t->spec.now_s = b->now_s;
+	t->spec.now_ns = b->now_ns;
+	t->spec.has_epoch = b->o->has_epoch;
+	t->spec.epoch = b->o->epoch;
+	t->spec.store = b->o->store;
+	return 0;
+}
+
+/* End the layer; an empty one is none. */
+static int
+commit(struct lay_writer *w, struct bld_outcome *out, struct stv_err **err)
+{
+	struct lay_result res;
+
+	if (lay_writer_commit(w, &res, err) < 0)
+		return -1;
+	out->has_layer = res.n_entries > 0;
+	out->diff_id = res.diff_id;
+	return 0;
+}
+
+/* One round: the layer from the plan; 1 where the context changed too much. */
+static int
+write_layer(struct bld_stage *st, struct bld_copy_plan *plan, bool *is_changed,
+	    struct bld_outcome *out, struct stv_err **err)
+{
+	struct bld_build *b = st->b;
+	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	stv_auto(lay_view) *below = NULL;
+	stv_auto(lay_writer) *w = NULL;
+	int r;
+
+	if (bld_view(st, &below, err) < 0 ||
+	    lay_writer_open(b->o->store, &opts, &w, err) < 0)
+		return -1;
+	bld_unlock(b);
+	r = bld_copy_write(plan, below, w, err);
+	if (r == BLD_COPY_SAME || r == BLD_COPY_CHANGED) {
+		*is_changed = r == BLD_COPY_CHANGED;
+		r = commit(w, out, err);
+	}
+	bld_lock(b);
+	return r < 0 ? -1 : r == BLD_COPY_STALE;
+}
+
+/* The step's key for what the plan has selected. */
+static void
+transfer_key(struct bld_stage *st, const struct bld_step *step,
+	     const struct bld_copy_plan *plan, const struct transfer *t,
+	     struct bld_cached *ret)
+{
+	struct stv_digest inputs;
+
+	bld_copy_key(plan, &inputs);
+	bld_cache_begin(st, step, df_kind_name(step->node->kind), ret);
+	for (size_t i = 0; i < t->spec.srcs.len; i++)
+		key_add_str(ret->key, "source", t->spec.srcs.v[i]);
+	key_add_str(ret->key, "destination", t->dest);
+	key_add_str(ret->key, "working directory", t->spec.workdir);
+	key_add_str(ret->key, "--chown", t->chown);
+	key_add_digest(ret->key, "content", &inputs);
+}
+
+/*
+ * One round of a COPY.  1: a file went away or shrank while it was packed, and
+ * everything is to be done anew.
+ */
+static int
+round_of(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
+	 struct bld_outcome *out, struct stv_err **err)
+{
+	stv_auto(bld_copy_plan) *plan = NULL;
+	struct bld_cached cached;
+	bool is_changed = false;
+	int r;
+
+	/* The context's index and digests belong to one thread at a time, and
+	 * so to the holder of the lock. */
+	if (t->spec.context == NULL)
+		bld_unlock(st->b);
+	r = bld_copy_plan(&t->spec, &plan, err);
+	if (t->spec.context == NULL)
+		bld_lock(st->b);
+	if (r < 0)
+		return -1;
+	transfer_key(st, step, plan, t, &cached);
+	r = bld_cache_find(st, step, &cached, out, err);
+	if (r == 0) {
+		r = write_layer(st, plan, &is_changed, out, err);
+		out->created_s = st->b->now_s;
+		if (r == 0 && is_changed) {
+			bld_cache_fini(&cached);
+			transfer_key(st, step, plan, t, &cached);
+		}
+		if (r == 0)
+			r = bld_cache_store(st, &cached, out, err);
+		else if (r == 1)
+			r = 2;
+		if (r == 0)
+			bld_emit(st, step, STV_EV_STEP_DONE, NULL);
+	}
+	bld_cache_fini(&cached);
+	return r < 0 ? -1 : r == 2;
+}
+
+int
+bld_copy_step(struct bld_stage *st, const struct bld_step *step,
+	      struct stv_err **err)
+{
+	struct transfer t = {0};
+	struct bld_outcome out = {0};
+	stv_auto_free char *by =
+		stv_xasprintf("%s # buildkit", step->node->original);
+	int r = transfer_make(st, step, &t, err);
+
+	for (int i = 0; r == 0 && i < MAX_ROUNDS; i++) {
+		r = round_of(st, step, &t, &out, err);
+		if (r <= 0)
+			break;
+		r = i + 1 == MAX_ROUNDS ? 1 : 0;
+	}
+	if (r == 1)
+		r = stv_fail(err, STV_E_INPUT,
+			     "the build context keeps changing while it is "
+			     "copied");
+	if (r == 0)
+		bld_apply(st, &out, by);
+	else if (stv_err_span(*err).file == 0 &&
+		 stv_err_code(*err) != STV_E_CANCELLED)
+		stv_err_at(*err, step->node->span);
+	transfer_fini(&t);
+	return r;
+}
+
+/* The directory of a WORKDIR, as the config keeps it. */
+static char *
+workdir_join(const char *now, const char *text)
+{
+	if (*text == '/')
+		return stv_xstrdup(text);
+	if (now == NULL || *now == '\0')
+		now = "/";
+	return stv_xasprintf("%s%s%s", now,
+			     now[strlen(now) - 1] == '/' ? "" : "/", text);
+}
+
+/* Make the directory where it is missing. */
+static int
+make_workdir(struct bld_stage *st, const char *path, struct bld_outcome *out,
+	     struct stv_err **err)
+{
+	struct bld_build *b = st->b;
+	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	struct bld_copy_spec times = {
+		.now_s = b->now_s,
+		.now_ns = b->now_ns,
+		.has_epoch = b->o->has_epoch,
+		.epoch = b->o->epoch,
+	};
+	stv_auto(lay_view) *below = NULL;
+	stv_auto(lay_writer) *w = NULL;
+	bld_auto_user user = {0};
+	int n;
+
+	if (bld_view(st, &below, err) < 0 ||
+	    bld_user_resolve(below, st->config->config.user, &user, err) < 0 ||
+	    lay_writer_open(b->o->store, &opts, &w, err) < 0)
+		return -1;
+	n = bld_copy_mkdir(below, path, user.uid, user.gid, 0755, &times, w,
+			   err);
+	out->created_s = b->now_s;
+	if (n <= 0)
+		return n;
+	return commit(w, out, err);
+}
+
+int
+bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
+		 struct stv_err **err)
+{
+	struct oci_runconfig *c = &st->config->config;
+	const struct df_node *node = step->node;
+	stv_auto_free char *text = NULL, *path = NULL, *by = NULL;
+	struct bld_cached cached;
+	struct bld_outcome out;
+	int r;
+
+	if (node->n_args > 0 && bld_expand(st, node->args[0].text,
+					   node->args[0].span, &text, err) < 0)
+		return -1;
+	path = workdir_join(c->working_dir, text == NULL ? "" : text);
+	by = stv_xasprintf("WORKDIR %s", path);
+	bld_cache_begin(st, step, "WORKDIR", &cached);
+	key_add_str(cached.key, "path", path);
+	key_add_str(cached.key, "user", c->user);
+	r = bld_cache_find(st, step, &cached, &out, err);
+	if (r == 0) {
+		r = make_workdir(st, path, &out, err);
+		if (r == 0)
+			r = bld_cache_store(st, &cached, &out, err);
+		if (r == 0)
+			bld_emit(st, step, STV_EV_STEP_DONE, NULL);
+	}
+	bld_cache_fini(&cached);
+	if (r < 0)
+		return stv_err_at(*err, node->span);
+	free(c->working_dir);
+	c->working_dir = stv_steal(&path);
+	bld_apply(st, &out, by);
+	return 0;
+}

@@ -1,0 +1,144 @@
+/* builder/image.c - the target's result as an image of the store. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache/blob.h"
+#include "cache/key.h"
+#include "cache/store.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/mem.h"
+#include "core/vec.h"
+
+#include "builder/build_internal.h"
+
+/*
+ * Where no layer gives a time, the image's own: what it was when the same
+ * config was first made, so that building again gives the same image.
+ */
+static int
+first_time(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(key) *k = key_new("stave-image/1");
+	struct cas_record rec = {.created_s = b->now_s};
+	stv_auto_buf preimage = STV_BUF_INIT(STV_MAX_CONFIG * 2);
+	int r;
+
+	oci_config_write(st->config, &text);
+	key_add(k, "config", stv_buf_str(&text), text.len);
+	key_end(k, &rec.key, &preimage);
+	rec.parent_chain = st->chain;
+	if (!b->o->has_epoch) {
+		struct cas_record have;
+
+		r = cas_record_get(b->o->store, &rec.key, &rec.parent_chain,
+				   &rec.parent_config, &have, err);
+		if (r < 0)
+			return -1;
+		if (r == 1)
+			rec.created_s = have.created_s;
+		else if (cas_record_put(b->o->store, &rec,
+					stv_buf_str(&preimage), preimage.len,
+					"image", err) < 0)
+			return -1;
+	}
+	st->created = oci_time(rec.created_s, 0);
+	return 0;
+}
+
+static int
+finish_config(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
+{
+	struct oci_config *c = st->config;
+
+	for (size_t i = 0; i < b->o->labels.len; i++)
+		stv_pairs_set(&c->config.labels, b->o->labels.v[i].name,
+			      b->o->labels.v[i].value);
+	free(c->created);
+	c->created = NULL;
+	if (b->o->has_epoch && st->created == NULL)
+		st->created = oci_time(b->o->epoch, 0);
+	if (st->created == NULL && first_time(b, st, err) < 0)
+		return -1;
+	c->created = stv_xstrdup(st->created);
+	for (size_t i = 0; i < c->n_history; i++)
+		if (c->history[i].created == NULL)
+			c->history[i].created = stv_xstrdup(st->created);
+	return 0;
+}
+
+/* A small blob, whose write is skipped where it is there already. */
+static int
+put_blob(struct cas_store *store, const struct stv_buf *text,
+	 struct oci_descriptor *ret, struct stv_err **err)
+{
+	ret->digest = stv_digest_of(stv_buf_str(text), text->len);
+	ret->size = text->len;
+	if (cas_blob_has(store, &ret->digest))
+		return 0;
+	return cas_blob_put(store, stv_buf_str(text), text->len, &ret->digest,
+			    err);
+}
+
+/* The manifest's layers, and the blobs that the image keeps alive. */
+static int
+add_layers(struct bld_build *b, const struct oci_config *c,
+	   struct oci_manifest *m, struct stv_digest *blobs, uint64_t *ret_size,
+	   struct stv_err **err)
+{
+	m->layers = stv_xcalloc(c->n_diff_ids, sizeof(m->layers[0]));
+	for (size_t i = 0; i < c->n_diff_ids; i++) {
+		struct cas_layer l;
+		int r = cas_layer_get(b->o->store, &c->diff_ids[i], &l, err);
+
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			return stv_fail(err, STV_E_IO,
+					"layer %zu of the image is gone from "
+					"the store",
+					i + 1);
+		m->layers[i].media_type = stv_xstrdup(l.media_type);
+		m->layers[i].digest = l.blob;
+		m->layers[i].size = l.blob_size;
+		m->n_layers++;
+		blobs[i] = l.blob;
+		*ret_size += l.tar_size;
+	}
+	return 0;
+}
+
+int
+bld_image_finish(struct bld_build *b, struct bld_stage *st,
+		 struct bld_result *ret, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(oci_manifest) *m = stv_xcalloc(1, sizeof(*m));
+	stv_auto_free struct stv_digest *blobs = NULL;
+	struct oci_descriptor self = {0};
+	size_t n = st->config->n_diff_ids;
+
+	if (finish_config(b, st, err) < 0)
+		return -1;
+	blobs = stv_xcalloc(n + 2, sizeof(*blobs));
+	m->media_type = stv_xstrdup(OCI_MT_MANIFEST);
+	m->config.media_type = stv_xstrdup(OCI_MT_CONFIG);
+	oci_config_write(st->config, &text);
+	if (put_blob(b->o->store, &text, &m->config, err) < 0 ||
+	    add_layers(b, st->config, m, blobs, &ret->image.size, err) < 0)
+		return -1;
+	stv_buf_truncate(&text, 0);
+	oci_manifest_write(m, &text);
+	if (put_blob(b->o->store, &text, &self, err) < 0)
+		return -1;
+	blobs[n] = m->config.digest;
+	blobs[n + 1] = self.digest;
+	ret->image.manifest = self.digest;
+	ret->image.config = m->config.digest;
+	ret->image.created_s = b->now_s;
+	ret->manifest_size = self.size;
+	return cas_image_put(b->o->store, &ret->image, blobs, n + 2,
+			     &b->o->tags, err);
+}

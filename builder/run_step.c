@@ -1,0 +1,432 @@
+/* builder/run_step.c - RUN: a command over an overlay, its changes a layer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/key.h"
+#include "cache/layer.h"
+#include "cache/store.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/fsat.h"
+#include "core/limits.h"
+#include "core/mem.h"
+#include "core/stream.h"
+
+#include "builder/build_internal.h"
+#include "builder/user.h"
+
+/* Lines of output that a failure's message repeats. */
+#define TAIL_BYTES ((size_t)4096)
+
+/* What a RUN executes. */
+struct command {
+	struct stv_strs argv;
+	struct stv_strs env;   /* part of the key */
+	struct stv_strs proxy; /* not part of it */
+	enum sbx_net net;
+	char *script;	   /* a heredoc that begins with "#!", or NULL */
+	char *script_path; /* where it is seen inside */
+};
+
+static void
+command_fini(struct command *c)
+{
+	stv_strs_clear(&c->argv);
+	stv_strs_clear(&c->env);
+	stv_strs_clear(&c->proxy);
+	free(c->script);
+	free(c->script_path);
+}
+
+/* The text of a shell form with its heredocs, as BuildKit passes it on. */
+static char *
+with_heredocs(const struct df_node *node, const char *text)
+{
+	stv_auto_buf b = STV_BUF_INIT(STV_MAX_SOURCE);
+
+	stv_buf_adds(&b, text);
+	for (size_t i = 0; i < node->n_heredocs; i++) {
+		stv_buf_addc(&b, '\n');
+		stv_buf_add(&b, node->heredocs[i].content,
+			    node->heredocs[i].content_len);
+		stv_buf_adds(&b, node->heredocs[i].name);
+	}
+	return stv_buf_take(&b);
+}
+
+static void
+shell_form(struct bld_stage *st, const struct df_node *node,
+	   struct command *ret)
+{
+	const char *text = node->n_args > 0 ? node->args[0].text : "";
+	const struct df_heredoc *only =
+		node->n_heredocs > 0 ? df_node_heredoc(node, text) : NULL;
+	stv_auto_free char *whole = NULL;
+
+	if (only != NULL) {
+		whole = df_heredoc_text(only);
+		if (strncmp(whole, "#!", 2) == 0) {
+			ret->script = stv_steal(&whole);
+			ret->script_path =
+				stv_xasprintf("/dev/pipes/%s", only->name);
+			bld_shell(st, ret->script_path, &ret->argv);
+			return;
+		}
+	} else if (node->n_heredocs > 0) {
+		whole = with_heredocs(node, text);
+	} else {
+		whole = stv_xstrdup(text);
+	}
+	bld_shell(st, whole, &ret->argv);
+}
+
+static int
+command_make(struct bld_stage *st, const struct df_node *node,
+	     struct command *ret, struct stv_err **err)
+{
+	const struct df_flag *net = df_node_flag(node, "network");
+
+	ret->net = st->b->o->net;
+	if (net != NULL && strcmp(net->value, "none") == 0) {
+		ret->net = SBX_NET_NONE;
+	} else if (net != NULL && strcmp(net->value, "host") == 0) {
+		ret->net = SBX_NET_HOST;
+	} else if (net != NULL && strcmp(net->value, "default") != 0) {
+		stv_fail(err, STV_E_CHECK, "unknown network '%s'", net->value);
+		stv_err_hint(*err, "RUN --network takes default, none or "
+				   "host.");
+		return stv_err_at(*err, net->value_span);
+	}
+	if (node->is_json)
+		for (size_t i = 0; i < node->n_args; i++)
+			stv_strs_add(&ret->argv, node->args[i].text);
+	else
+		shell_form(st, node, ret);
+	bld_run_env(st, &ret->env, &ret->proxy);
+	return 0;
+}
+
+static void
+add_list(struct key *key, const char *field, const struct stv_strs *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		key_add_str(key, field, list->v[i]);
+}
+
+static void
+command_key(const struct bld_stage *st, const struct command *c,
+	    struct key *key)
+{
+	const struct oci_runconfig *rc = &st->config->config;
+
+	add_list(key, "command", &c->argv);
+	key_add_str(key, "script", c->script);
+	add_list(key, "environment", &c->env);
+	key_add_str(key, "user", rc->user);
+	key_add_str(key, "working directory", rc->working_dir);
+	key_add_u64(key, "network", (uint64_t)c->net);
+	add_list(key, "extra host", &st->b->o->add_hosts);
+	key_add_u64(key, "shm size", st->b->o->shm_size);
+	for (size_t i = 0; i < st->b->o->n_rlimits; i++) {
+		key_add_u64(key, "ulimit",
+			    (uint64_t)st->b->o->rlimits[i].resource);
+		key_add_u64(key, "ulimit soft", st->b->o->rlimits[i].soft);
+		key_add_u64(key, "ulimit hard", st->b->o->rlimits[i].hard);
+	}
+}
+
+/* "RUN |1 A=b /bin/sh -c make # buildkit" */
+static char *
+history_line(const struct bld_stage *st, const struct command *c)
+{
+	stv_auto_buf b = STV_BUF_INIT(STV_MAX_SOURCE);
+
+	stv_buf_adds(&b, "RUN ");
+	if (st->args.len > 0) {
+		stv_buf_addf(&b, "|%zu ", st->args.len);
+		for (size_t i = 0; i < st->args.len; i++)
+			stv_buf_addf(&b, "%s ", st->args.v[i]);
+	}
+	for (size_t i = 0; i < c->argv.len; i++)
+		stv_buf_addf(&b, "%s%s", i > 0 ? " " : "", c->argv.v[i]);
+	stv_buf_adds(&b, " # buildkit");
+	return stv_buf_take(&b);
+}
+
+/* The places on disk that one RUN needs. */
+struct workspace {
+	char *dir; /* relative to the store */
+	char *upper;
+	char *work;
+	int fd;
+	int upper_fd;
+	struct stv_strs lowers;
+};
+
+static void
+workspace_fini(struct bld_build *b, struct workspace *w)
+{
+	struct stv_err *e = NULL;
+
+	stv_close_p(&w->upper_fd);
+	stv_close_p(&w->fd);
+	if (w->dir != NULL &&
+	    stv_fsat_remove_tree(cas_store_rootfd(b->o->store), w->dir, &e) < 0)
+		stv_err_clear(&e); /* tmp/ is cleaned by the next command */
+	free(w->dir);
+	free(w->upper);
+	free(w->work);
+	stv_strs_clear(&w->lowers);
+}
+
+static int
+workspace_make(struct bld_stage *st, struct workspace *w, struct stv_err **err)
+{
+	struct cas_store *store = st->b->o->store;
+
+	if (bld_lowers(store, st->config->diff_ids, st->config->n_diff_ids,
+		       &w->lowers, err) < 0)
+		return -1;
+	if (cas_store_tmpdir(store, &w->dir, &w->fd, err) < 0)
+		return -1;
+	w->upper = stv_xasprintf("%s/upper", w->dir);
+	w->work = stv_xasprintf("%s/work", w->dir);
+	if (mkdirat(w->fd, "upper", 0755) < 0 ||
+	    mkdirat(w->fd, "work", 0755) < 0)
+		return stv_fail_errno(err, errno, "cannot make '%s'", w->upper);
+	w->upper_fd =
+		openat(w->fd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w->upper_fd < 0)
+		return stv_fail_errno(err, errno, "cannot open '%s'", w->upper);
+	return 0;
+}
+
+/* The script of a "#!" heredoc as a file to be mounted. */
+static int
+script_mount(const struct command *c, const struct workspace *w,
+	     struct sbx_mount *m, struct stv_err **err)
+{
+	int fd = openat(w->fd, "script",
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+	if (fd < 0 || stv_write_all(fd, c->script, strlen(c->script)) < 0) {
+		stv_fail_errno(err, errno, "cannot write the script");
+		stv_close_p(&fd);
+		return -1;
+	}
+	(void)close(fd);
+	*m = (struct sbx_mount){
+		.kind = SBX_MOUNT_BIND,
+		.target = c->script_path,
+		.source_fd = openat(w->fd, "script", O_PATH | O_CLOEXEC),
+		.is_readonly = true,
+	};
+	if (m->source_fd < 0)
+		return stv_fail_errno(err, errno, "cannot open the script");
+	return 0;
+}
+
+static int
+failed_command(const struct bld_stage *st, const struct bld_step *step,
+	       const struct sbx_status *s, const struct stv_buf *tail,
+	       struct stv_err **err)
+{
+	const struct bld_build *b = st->b;
+	stv_auto_buf shown = STV_BUF_INIT(TAIL_BYTES * 8);
+
+	stv_buf_add_escaped(&shown, step->node->original,
+			    strlen(step->node->original));
+	if (s->exec_error != NULL)
+		stv_fail(err, STV_E_STEP_FAILED, "%s: exit code %d: %s",
+			 stv_buf_str(&shown), s->exit_code, s->exec_error);
+	else if (s->is_oom)
+		stv_fail(err, STV_E_STEP_FAILED,
+			 "%s: killed: %sout of memory, exit code %d",
+			 stv_buf_str(&shown),
+			 s->is_oom_certain ? "" : "probably ", s->exit_code);
+	else if (s->signal != 0)
+		stv_fail(err, STV_E_STEP_FAILED,
+			 "%s: killed by signal %d (%s), exit code %d",
+			 stv_buf_str(&shown), s->signal,
+			 strsignal(s->signal), // NOLINT(concurrency-mt-unsafe):
+					       // under the build's lock
+			 s->exit_code);
+	else
+		stv_fail(err, STV_E_STEP_FAILED, "%s: exit code %d",
+			 stv_buf_str(&shown), s->exit_code);
+	(void)tail;
+	stv_err_set_status(*err, s->exit_code);
+	stv_err_hint(
+		*err,
+		"The whole output: 'stave logs %s %u' (%s/logs/%s/%u.log).",
+		b->id, (unsigned int)step->id, cas_store_root(b->o->store),
+		b->id, (unsigned int)step->id);
+	return stv_err_at(*err, step->node->span);
+}
+
+/* The command itself, in the sandbox. */
+static int
+run_command(struct bld_stage *st, const struct bld_step *step,
+	    struct command *c, struct workspace *w, const struct bld_user *user,
+	    struct stv_err **err)
+{
+	const struct bld_opts *o = st->b->o;
+	stv_auto_free char *resolv = NULL, *hosts = NULL;
+	stv_auto_buf tail = STV_BUF_INIT(TAIL_BYTES);
+	struct sbx_mount script = {.source_fd = -1};
+	struct sbx_status status = {0};
+	struct sbx_spec spec;
+	char log_name[32];
+	stv_auto_fd log_fd = -1;
+	int r = 0;
+
+	if (stv_env_get(&c->env, "HOME") == NULL)
+		stv_env_set(&c->env, "HOME", user->home);
+	stv_strs_copy(&c->env, &c->proxy);
+	if (sbx_make_resolv_conf(c->net, &resolv, err) < 0 ||
+	    sbx_make_hosts(NULL, &o->add_hosts, &hosts, err) < 0)
+		return -1;
+	if (c->script != NULL && script_mount(c, w, &script, err) < 0)
+		return -1;
+	spec = (struct sbx_spec){
+		.lower_dirs = (const char *const *)w->lowers.v,
+		.n_lowers = w->lowers.len,
+		.upper = w->upper,
+		.work = w->work,
+		.argv = c->argv.v,
+		.envp = c->env.v,
+		.cwd = st->config->config.working_dir,
+		.uid = user->uid,
+		.gid = user->gid,
+		.groups = user->groups,
+		.n_groups = user->n_groups,
+		.net = c->net,
+		.resolv_conf = resolv,
+		.hosts = hosts,
+		.shm_size = o->shm_size,
+		.rlimits = o->rlimits,
+		.n_rlimits = o->n_rlimits,
+		.mounts = &script,
+		.n_mounts = c->script != NULL ? 1 : 0,
+	};
+	if (spec.cwd == NULL || *spec.cwd == '\0')
+		spec.cwd = "/";
+	(void)snprintf(log_name, sizeof(log_name), "%u.log",
+		       (unsigned int)step->id);
+	log_fd = openat(st->b->log_dir, log_name,
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (log_fd < 0)
+		r = stv_fail_errno(err, errno, "cannot make the step's log");
+	if (r == 0)
+		r = bld_execute(st, step, &spec, log_fd, &status, &tail, err);
+	stv_close_p(&script.source_fd);
+	for (size_t i = 0; r == 0 && i < status.warnings.len; i++)
+		stv_emitf(o->listener, STV_EV_WARNING, "%s",
+			  status.warnings.v[i]);
+	if (r == 0 && status.exit_code != 0)
+		r = failed_command(st, step, &status, &tail, err);
+	sbx_status_fini(&status);
+	return r;
+}
+
+/* What the command left in the upper directory becomes a layer. */
+static int
+snapshot(struct bld_stage *st, struct workspace *w, struct bld_outcome *out,
+	 struct stv_err **err)
+{
+	struct bld_build *b = st->b;
+	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	size_t n = st->config->n_diff_ids;
+	stv_auto_free struct stv_digest *chain =
+		stv_xcalloc(n + 1, sizeof(*chain));
+	stv_auto(lay_changes) *changes = NULL;
+	stv_auto(lay_view) *view = NULL;
+	struct lay_result res;
+	int r;
+
+	if (n > 0)
+		memcpy(chain, st->config->diff_ids, n * sizeof(*chain));
+	bld_unlock(b);
+	r = lay_view_open(b->o->store, chain, n, &view, err);
+	if (r == 0)
+		r = lay_changes_scan(b->o->store, w->upper_fd, view, &opts,
+				     &changes, err);
+	if (r == 0 && lay_changes_len(changes) > 0) {
+		r = lay_changes_pack(changes, &res, err);
+		if (r == 0) {
+			chain[n] = res.diff_id;
+			out->has_layer = true;
+			out->diff_id = res.diff_id;
+			r = lay_snapshot_adopt(b->o->store, chain, n + 1,
+					       w->upper, err);
+		}
+	}
+	bld_lock(b);
+	return r < 0 ? stv_wrap(err, "saving what the command changed") : 0;
+}
+
+static int
+execute(struct bld_stage *st, const struct bld_step *step, struct command *c,
+	struct bld_outcome *out, struct stv_err **err)
+{
+	struct workspace w = {.fd = -1, .upper_fd = -1};
+	stv_auto(lay_view) *view = NULL;
+	bld_auto_user user = {0};
+	int r;
+
+	if (bld_view(st, &view, err) < 0)
+		return -1;
+	if (bld_user_resolve(view, st->config->config.user, &user, err) < 0) {
+		stv_wrap(err, "USER %s", st->config->config.user);
+		return stv_err_at(*err, step->node->span);
+	}
+	bld_unlock(st->b);
+	r = workspace_make(st, &w, err);
+	bld_lock(st->b);
+	if (r == 0)
+		r = run_command(st, step, c, &w, &user, err);
+	if (r == 0)
+		r = snapshot(st, &w, out, err);
+	out->created_s = st->b->now_s;
+	bld_unlock(st->b);
+	workspace_fini(st->b, &w);
+	bld_lock(st->b);
+	return r;
+}
+
+int
+bld_run_step(struct bld_stage *st, const struct bld_step *step,
+	     struct stv_err **err)
+{
+	struct command c = {0};
+	struct bld_cached cached;
+	struct bld_outcome out;
+	stv_auto_free char *by = NULL;
+	int r = command_make(st, step->node, &c, err);
+
+	if (r < 0) {
+		command_fini(&c);
+		return -1;
+	}
+	by = history_line(st, &c);
+	bld_cache_begin(st, step, "RUN", &cached);
+	command_key(st, &c, cached.key);
+	r = bld_cache_find(st, step, &cached, &out, err);
+	if (r == 0) {
+		r = execute(st, step, &c, &out, err);
+		if (r == 0)
+			r = bld_cache_store(st, &cached, &out, err);
+		if (r == 0)
+			bld_emit(st, step, STV_EV_STEP_DONE, NULL);
+	}
+	if (r >= 0)
+		bld_apply(st, &out, by);
+	bld_cache_fini(&cached);
+	command_fini(&c);
+	return r < 0 ? -1 : 0;
+}
