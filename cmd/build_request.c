@@ -115,24 +115,6 @@ take_platform(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
-static int
-take_network(const struct build_values *v, struct build_request *r,
-	     struct stv_err **err)
-{
-	const char *s = v->network != NULL ? v->network : "default";
-
-	if (strcmp(s, "none") == 0) {
-		r->net = SBX_NET_NONE;
-		return 0;
-	}
-	r->net = SBX_NET_HOST;
-	if (strcmp(s, "host") == 0 || strcmp(s, "default") == 0)
-		return 0;
-	stv_fail(err, STV_E_USAGE, "--network: there is no mode '%s'", s);
-	stv_err_hint(*err, "Choose host or none.");
-	return -1;
-}
-
 /* Words of other builders mean "choose" (DESIGN.md, Errors). */
 static int
 take_isolation(const struct build_values *v, struct build_request *r,
@@ -148,10 +130,15 @@ take_isolation(const struct build_values *v, struct build_request *r,
 		if (strcmp(foreign[i], s) == 0)
 			return 0;
 	for (size_t i = 0; i < STV_ARRAY_LEN(rungs); i++) {
-		if (strcmp(rungs[i], s) == 0) {
-			r->isolation = rungs[i];
-			return 0;
-		}
+		if (strcmp(rungs[i], s) != 0)
+			continue;
+		if (i > 0)
+			return stv_fail(err, STV_E_USAGE,
+					"--isolation=%s is not supported yet "
+					"by this version",
+					s);
+		r->isolation = rungs[i];
+		return 0;
 	}
 	stv_fail(err, STV_E_USAGE, "--isolation: there is no '%s'", s);
 	stv_err_hint(*err, "Choose auto, root, userns, single or chroot.");
@@ -200,8 +187,9 @@ build_request_make(const struct build_values *v, struct build_request *r,
 {
 	if (take_args(v, r, err) < 0 || take_tags(v, r, err) < 0 ||
 	    take_lists(v, r, err) < 0 || take_platform(v, r, err) < 0 ||
-	    take_network(v, r, err) < 0 || take_isolation(v, r, err) < 0 ||
-	    take_progress(v, r, err) < 0 || check_stdout(v, r, err) < 0)
+	    cmd_network_parse(v->network, &r->net, err) < 0 ||
+	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
+	    check_stdout(v, r, err) < 0)
 		return -1;
 	if (v->shm_size != NULL &&
 	    cmd_size_parse("--shm-size", v->shm_size, &r->shm_size, err) < 0)

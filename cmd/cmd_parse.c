@@ -36,6 +36,7 @@ parse_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	stv_auto(stv_sources) *sources = stv_sources_new();
 	stv_auto(df_file) *file = NULL;
 	stv_auto_buf b = STV_BUF_INIT((size_t)256 << 20);
+	struct stv_diags diags = {0};
 	struct parse_values o = {.format = "json"};
 	json_t *tree;
 	int n, rc;
@@ -46,9 +47,15 @@ parse_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	if (strcmp(o.format, "json") != 0)
 		return stv_fail(err, STV_E_USAGE,
 				"there is no format '%s', only json", o.format);
-	rc = cmd_dockerfile_load(sources, argv[1], &file, err);
-	if (rc != 0)
-		return rc;
+	rc = cmd_dockerfile_load(sources, argv[1], &diags, &file, err);
+	cmd_print_diags(&diags, sources);
+	n = diags.n_errors > 0;
+	stv_diags_fini(&diags);
+	if (rc < 0) {
+		if (n > 0)
+			stv_err_clear(err);
+		return n > 0 ? CMD_INPUT : -1;
+	}
 	tree = df_to_json(file);
 	stv_json_dump(tree, &b);
 	json_decref(tree);

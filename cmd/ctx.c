@@ -167,22 +167,29 @@ cmd_store_look(const struct cmd_ctx *cx, struct cas_store **ret,
 }
 
 int
-cmd_now(int64_t *ret, struct stv_err **err)
+cmd_epoch_parse(const char *text, int64_t *ret, struct stv_err **err)
 {
-	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	size_t n = epoch != NULL ? strspn(epoch, "0123456789") : 0;
+	size_t n = strspn(text, "0123456789");
 
-	if (epoch == NULL || *epoch == '\0') {
-		*ret = (int64_t)time(NULL);
-		return 0;
-	}
 	/* 9999-12-31 is the last day that RFC 3339 can name */
-	if (n > 12 || epoch[n] != '\0' || strtoll(epoch, NULL, 10) > MAX_TIME)
+	if (n == 0 || n > 12 || text[n] != '\0' ||
+	    strtoll(text, NULL, 10) > MAX_TIME)
 		return stv_fail(err, STV_E_USAGE,
 				"SOURCE_DATE_EPOCH is '%s', which is no time "
 				"in seconds since 1970",
-				epoch);
-	*ret = strtoll(epoch, NULL, 10);
+				text);
+	*ret = strtoll(text, NULL, 10);
+	return 0;
+}
+
+int
+cmd_now(int64_t *ret, struct stv_err **err)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+	if (epoch != NULL && *epoch != '\0')
+		return cmd_epoch_parse(epoch, ret, err);
+	*ret = (int64_t)time(NULL);
 	return 0;
 }
 

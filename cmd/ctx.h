@@ -81,6 +81,12 @@ int cmd_store_look(const struct cmd_ctx *cx, struct cas_store **ret,
 		   struct stv_err **err);
 
 /*
+ * cmd_epoch_parse(text, ret, err): SOURCE_DATE_EPOCH's value: seconds since
+ * 1970 up to the year 9999.  Errors: STV_E_USAGE.
+ */
+int cmd_epoch_parse(const char *text, int64_t *ret, struct stv_err **err);
+
+/*
  * cmd_now(ret, err): the time of what is made now: SOURCE_DATE_EPOCH, else the
  * clock's.  Units: seconds since 1970.  Errors: STV_E_USAGE where the variable
  * is no number.

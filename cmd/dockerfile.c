@@ -1,5 +1,8 @@
 /* cmd/dockerfile.c - loading a Dockerfile and showing what is wrong with it. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -7,6 +10,7 @@
 #include "core/err.h"
 #include "core/fsat.h"
 #include "core/limits.h"
+#include "core/mem.h"
 #include "core/source.h"
 #include "core/stream.h"
 
@@ -25,20 +29,41 @@ cmd_print_diags(const struct stv_diags *d, const struct stv_sources *src)
 	for (size_t i = 0; i < d->len; i++)
 		stv_diag_render(&d->v[i], src, cmd_use_color(STDERR_FILENO),
 				&b);
-	if (d->n_errors + d->n_warnings > d->len)
+	if (d->n_errors + d->n_warnings > STV_MAX_DIAGS)
 		stv_buf_addf(&b, "... and %zu more\n",
-			     d->n_errors + d->n_warnings - d->len);
+			     d->n_errors + d->n_warnings - STV_MAX_DIAGS);
 	(void)stv_write_all(STDERR_FILENO, stv_buf_str(&b), b.len);
 }
 
-/* A named pipe is fine here: "parse <(generate)" is one. */
+/* /dev/fd/63 of "-f <(generate)": the one pipe that is meant. */
+static bool
+is_substitution(const char *path)
+{
+	return strncmp(path, "/dev/fd/", 8) == 0 ||
+	       strncmp(path, "/proc/self/fd/", 14) == 0 ||
+	       strcmp(path, "/dev/stdin") == 0;
+}
+
+/* A FIFO or device of that name must not hang us. */
 static int
 read_whole(const char *path, struct stv_buf *ret, struct stv_err **err)
 {
 	stv_auto_fd fd = -1;
 
-	if (cmd_input_open(path, "a Dockerfile", &fd, err) < 0)
-		return -1;
+	if (strcmp(path, "-") == 0 || is_substitution(path)) {
+		if (cmd_input_open(path, "a Dockerfile", &fd, err) < 0)
+			return -1;
+	} else {
+		struct stat st;
+
+		fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			return stv_fail_errno_as(err, STV_E_INPUT, errno,
+						 "cannot read %s", path);
+		if (!S_ISREG(st.st_mode))
+			return stv_fail(err, STV_E_INPUT,
+					"%s is not a regular file", path);
+	}
 	if (stv_fsat_read_fd(fd, STV_MAX_SOURCE, path, ret, err) < 0)
 		return stv_wrap(err, "reading %s", path);
 	return 0;
@@ -46,24 +71,94 @@ read_whole(const char *path, struct stv_buf *ret, struct stv_err **err)
 
 int
 cmd_dockerfile_load(struct stv_sources *sources, const char *path,
-		    struct df_file **ret, struct stv_err **err)
+		    struct stv_diags *diags, struct df_file **ret,
+		    struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_SOURCE);
-	struct stv_diags diags = {0};
 	const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
 	uint32_t no;
-	int rc;
 
 	if (read_whole(path, &text, err) < 0 ||
 	    stv_sources_add(sources, name, stv_buf_str(&text), text.len, &no,
 			    err) < 0)
 		return -1;
-	rc = df_parse(sources, no, ret, &diags, err);
-	cmd_print_diags(&diags, sources);
-	if (rc < 0 && diags.n_errors > 0) {
-		stv_err_clear(err);
-		rc = CMD_INPUT;
+	return df_parse(sources, no, ret, diags, err);
+}
+
+char *
+cmd_dockerfile_find(const char *context, struct stv_err **err)
+{
+	static const char *const names[] = {"Dockerfile", "Containerfile"};
+	const char *slash =
+		*context != '\0' && context[strlen(context) - 1] == '/' ? ""
+									: "/";
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, context, &st, 0) < 0) {
+		stv_fail_errno_as(err, STV_E_INPUT, errno,
+				  "cannot use %s as build context", context);
+		return NULL;
 	}
-	stv_diags_fini(&diags);
-	return rc;
+	if (!S_ISDIR(st.st_mode)) {
+		stv_fail(err, STV_E_INPUT,
+			 "the build context %s is not a directory", context);
+		stv_err_hint(*err, "Name the directory, and the Dockerfile "
+				   "with --file.");
+		return NULL;
+	}
+	for (size_t i = 0; i < STV_ARRAY_LEN(names); i++) {
+		stv_auto_free char *path =
+			stv_xasprintf("%s%s%s", context, slash, names[i]);
+
+		if (fstatat(AT_FDCWD, path, &st, 0) == 0)
+			return stv_steal(&path);
+	}
+	stv_fail(err, STV_E_INPUT, "there is no Dockerfile in %s", context);
+	stv_err_hint(*err, "Name it with --file, or build another directory.");
+	return NULL;
+}
+
+/* 1 where ${path} is there and was added to the sources, else 0. */
+static int
+try_ignore(struct stv_sources *sources, const char *path, const char *name,
+	   uint32_t *ret, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_SOURCE);
+	struct stat st;
+
+	if (fstatat(AT_FDCWD, path, &st, 0) < 0 && errno == ENOENT)
+		return 0;
+	if (read_whole(path, &text, err) < 0 ||
+	    stv_sources_add(sources, name, stv_buf_str(&text), text.len, ret,
+			    err) < 0)
+		return -1;
+	return 1;
+}
+
+int
+cmd_ignore_load(struct stv_sources *sources, const char *context,
+		const char *dockerfile, uint32_t *ret_file, char **ret_name,
+		struct stv_err **err)
+{
+	stv_auto_free char *path = NULL;
+	int rc = 0;
+
+	*ret_file = 0;
+	*ret_name = NULL;
+	if (dockerfile != NULL) {
+		path = stv_xasprintf("%s.dockerignore", dockerfile);
+		rc = try_ignore(sources, path, path, ret_file, err);
+		if (rc == 1)
+			*ret_name = stv_steal(&path);
+	}
+	if (rc == 0) {
+		stv_auto_free char *general =
+			stv_xasprintf("%s/.dockerignore", context);
+
+		rc = try_ignore(sources, general, ".dockerignore", ret_file,
+				err);
+		if (rc == 1)
+			*ret_name = stv_xstrdup(".dockerignore");
+	}
+	return rc < 0 ? -1 : 0;
 }

@@ -101,10 +101,15 @@ main(int argc, char **argv)
 {
 	struct cmd_ctx cx;
 	struct stv_err *err = NULL;
+	const char *self = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	int status;
 
 	cmd_ctx_init(&cx);
-	status = dispatch(&cx, argc, argv, &err);
+	self = self != NULL ? self + 1 : argc > 0 ? argv[0] : "";
+	if (strcmp(self, "build") == 0)
+		status = cmd_verb_build.run(&cx, argc, argv, &err);
+	else
+		status = dispatch(&cx, argc, argv, &err);
 	if (status < 0) {
 		cmd_print_error(err, NULL);
 		status = cmd_exit_status(err);

@@ -1,4 +1,6 @@
 /* cmd/ui.c - what the displays share: steps, lines, the tail of a failure. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,8 @@
 
 #include "cmd/ui.h"
 #include "cmd/ui_internal.h"
+
+#define TICK_NS 100000000
 
 static const struct {
 	const char *word;
@@ -223,6 +227,62 @@ update(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 }
 
 static void
+tick(struct ui *ui)
+{
+	ui->now_ns = stv_now_ns();
+	ui->display->tick(ui);
+	ui_flush(ui);
+}
+
+/* Redraw every 100 ms until the end; the lock is held but for waiting. */
+static void *
+tick_loop(void *arg)
+{
+	struct ui *ui = arg;
+	struct timespec at;
+
+	(void)pthread_mutex_lock(&ui->lock);
+	while (!ui->is_over) {
+		(void)clock_gettime(CLOCK_REALTIME, &at);
+		at.tv_nsec += TICK_NS;
+		at.tv_sec += at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		if (pthread_cond_timedwait(&ui->ended, &ui->lock, &at) ==
+			    ETIMEDOUT &&
+		    !ui->is_over)
+			tick(ui);
+	}
+	(void)pthread_mutex_unlock(&ui->lock);
+	return NULL;
+}
+
+/* All signals stay with the thread that waits for them. */
+static void
+start_ticker(struct ui *ui)
+{
+	sigset_t all, old;
+
+	if (ui->has_ticker || !ui->opts.is_ticking || ui->display->tick == NULL)
+		return;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	ui->has_ticker = pthread_create(&ui->ticker, NULL, tick_loop, ui) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void
+stop_ticker(struct ui *ui)
+{
+	(void)pthread_mutex_lock(&ui->lock);
+	ui->is_over = true;
+	(void)pthread_cond_signal(&ui->ended);
+	(void)pthread_mutex_unlock(&ui->lock);
+	if (ui->has_ticker)
+		(void)pthread_join(ui->ticker, NULL);
+	ui->has_ticker = false;
+}
+
+static void
 on_event(struct stv_listener *self, const struct stv_event *ev)
 {
 	struct ui *ui = (struct ui *)self;
@@ -230,6 +290,7 @@ on_event(struct stv_listener *self, const struct stv_event *ev)
 
 	if (ui->display == NULL)
 		return;
+	(void)pthread_mutex_lock(&ui->lock);
 	ui->now_ns = ev->time_ns;
 	s = step_of(ui, ev);
 	if (s != NULL)
@@ -237,6 +298,10 @@ on_event(struct stv_listener *self, const struct stv_event *ev)
 	if (ui->display->event != NULL)
 		ui->display->event(ui, s, ev);
 	ui_flush(ui);
+	/* not earlier: a cached build has nothing that a clock would show */
+	if (ev->kind == STV_EV_STEP_STARTED)
+		start_ticker(ui);
+	(void)pthread_mutex_unlock(&ui->lock);
 }
 
 struct ui *
@@ -251,6 +316,8 @@ ui_new(const struct ui_opts *opts)
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	(void)pthread_mutex_init(&ui->lock, NULL);
+	(void)pthread_cond_init(&ui->ended, NULL);
 	ui->listener.on_event = on_event;
 	ui->opts = *opts;
 	if (opts->mode == UI_AUTO)
@@ -276,13 +343,28 @@ ui_set_sources(struct ui *ui, const struct stv_sources *src)
 }
 
 void
+ui_finding(struct ui *ui, const struct stv_diag *d)
+{
+	bool is_shy = ui->opts.mode == UI_QUIET || ui->opts.mode == UI_NONE;
+
+	(void)pthread_mutex_lock(&ui->lock);
+	if (ui->display != NULL && ui->display->finding != NULL)
+		ui->display->finding(ui, d);
+	else if (ui->sources != NULL &&
+		 (!is_shy || d->severity == STV_SEV_ERROR))
+		stv_diag_render(d, ui->sources, ui->opts.has_color, &ui->out);
+	ui_flush(ui);
+	(void)pthread_mutex_unlock(&ui->lock);
+}
+
+void
 ui_tick(struct ui *ui)
 {
 	if (ui->display == NULL || ui->display->tick == NULL)
 		return;
-	ui->now_ns = stv_now_ns();
-	ui->display->tick(ui);
-	ui_flush(ui);
+	(void)pthread_mutex_lock(&ui->lock);
+	tick(ui);
+	(void)pthread_mutex_unlock(&ui->lock);
 }
 
 void
@@ -290,6 +372,7 @@ ui_end(struct ui *ui, const struct stv_err *e)
 {
 	if (ui->display == NULL || ui->display->end == NULL)
 		return;
+	stop_ticker(ui);
 	ui->display->end(ui, e);
 	ui_flush(ui);
 }
@@ -376,6 +459,9 @@ ui_free(struct ui *ui)
 {
 	if (ui == NULL)
 		return;
+	stop_ticker(ui);
+	(void)pthread_mutex_destroy(&ui->lock);
+	(void)pthread_cond_destroy(&ui->ended);
 	for (size_t i = 0; i < ui->steps.len; i++) {
 		struct ui_step *s = &ui->steps.v[i];
 

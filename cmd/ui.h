@@ -14,6 +14,7 @@
 
 #include "core/cleanup.h"
 
+struct stv_diag;     /* core/diag.h */
 struct stv_err;	     /* core/err.h */
 struct stv_listener; /* core/event.h */
 struct stv_sink;     /* core/stream.h */
@@ -35,6 +36,7 @@ struct ui_opts {
 	int tty_fd;	       /* asked for its size, or -1: 80 x 24 */
 	bool has_color;	       /* SGR may be written */
 	bool is_verbose;       /* also why a step missed the cache */
+	bool is_ticking; /* UI_TTY: a thread of its own moves the clocks */
 };
 
 struct ui;
@@ -64,8 +66,15 @@ struct stv_listener *ui_listener(struct ui *ui);
 void ui_set_sources(struct ui *ui, const struct stv_sources *src);
 
 /*
+ * ui_finding(ui, d): something that the parser found: as an event of UI_JSON
+ * and UI_RAWJSON, as text with its place for all others; UI_QUIET and UI_NONE
+ * show errors only.
+ */
+void ui_finding(struct ui *ui, const struct stv_diag *d);
+
+/*
  * ui_tick(ui): time has passed; the live view redraws if 100 ms have gone by.
- * Threads: the one that emits the events.
+ * Threads: any.
  */
 void ui_tick(struct ui *ui);
 

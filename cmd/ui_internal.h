@@ -2,6 +2,7 @@
 #ifndef STAVE_CMD_UI_INTERNAL_H
 #define STAVE_CMD_UI_INTERNAL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +50,8 @@ struct ui_display {
 		      const struct stv_event *ev);
 	/* one whole line of output, cleaned */
 	void (*line)(struct ui *ui, struct ui_step *s, const char *text);
+	/* NULL: as text */
+	void (*finding)(struct ui *ui, const struct stv_diag *d);
 	void (*tick)(struct ui *ui);
 	void (*end)(struct ui *ui, const struct stv_err *e);
 	bool is_raw; /* wants bytes, not lines */
@@ -68,7 +71,12 @@ struct ui {
 	size_t n_drawn;	     /* tty: lines of the view on the screen */
 	int64_t drawn_ns;    /* tty: when */
 	struct stv_buf out;
-	bool is_broken; /* the sink failed; nothing more is written */
+	bool is_broken;	      /* the sink failed; nothing more is written */
+	pthread_mutex_t lock; /* events against ticks */
+	pthread_cond_t ended;
+	pthread_t ticker;
+	bool has_ticker;
+	bool is_over; /* ui_end() was called: no more ticks */
 };
 
 extern const struct ui_display ui_plain, ui_tty, ui_quiet, ui_json, ui_rawjson;

@@ -10,6 +10,7 @@
 
 #include "core/buf.h"
 #include "core/cleanup.h"
+#include "core/diag.h"
 #include "core/digest.h"
 #include "core/err.h"
 #include "core/json.h"
@@ -221,8 +222,31 @@ json_end(struct ui *ui, const struct stv_err *e)
 	print(ui, v);
 }
 
+static void
+json_finding(struct ui *ui, const struct stv_diag *d)
+{
+	static const char *const words[] = {
+		[STV_SEV_ERROR] = "error",
+		[STV_SEV_WARNING] = "warning",
+		[STV_SEV_NOTE] = "note",
+	};
+	json_t *v;
+
+	ui->now_ns = stv_now_ns();
+	v = begin(ui, "finding", NULL);
+	json_object_set_new(v, "severity", json_string(words[d->severity]));
+	if (d->rule != NULL)
+		json_object_set_new(v, "rule", json_string(d->rule));
+	json_object_set_new(v, "text", stv_json_str(d->msg));
+	if (d->hint != NULL)
+		json_object_set_new(v, "hint", stv_json_str(d->hint));
+	add_place(ui, v, d->span);
+	print(ui, v);
+}
+
 const struct ui_display ui_json = {
 	.event = json_event,
+	.finding = json_finding,
 	.end = json_end,
 	.is_raw = true,
 };
@@ -320,9 +344,8 @@ raw_status(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
 }
 
 static void
-raw_warning(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
+raw_warning(struct ui *ui, const struct ui_step *s, const char *text)
 {
-	stv_auto_free char *text = ui_event_text(ev);
 	json_t *v = json_object();
 
 	if (s != NULL)
@@ -333,10 +356,19 @@ raw_warning(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
 }
 
 static void
+raw_finding(struct ui *ui, const struct stv_diag *d)
+{
+	raw_warning(ui, NULL, d->msg);
+}
+
+static void
 raw_event(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 {
-	if (ev->kind == STV_EV_WARNING)
-		raw_warning(ui, s, ev);
+	if (ev->kind == STV_EV_WARNING) {
+		stv_auto_free char *text = ui_event_text(ev);
+
+		raw_warning(ui, s, text);
+	}
 	if (s == NULL)
 		return;
 	switch (ev->kind) {
@@ -362,4 +394,8 @@ raw_event(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 }
 
 /* BuildKit has no event for the error of a build; docker prints its text. */
-const struct ui_display ui_rawjson = {.event = raw_event, .is_raw = true};
+const struct ui_display ui_rawjson = {
+	.event = raw_event,
+	.finding = raw_finding,
+	.is_raw = true,
+};

@@ -130,6 +130,21 @@ cmd_host_parse(const char *s, char **ret, struct stv_err **err)
 	return 0;
 }
 
+int
+cmd_network_parse(const char *s, enum sbx_net *ret, struct stv_err **err)
+{
+	*ret = SBX_NET_HOST;
+	if (s == NULL || strcmp(s, "host") == 0 || strcmp(s, "default") == 0)
+		return 0;
+	if (strcmp(s, "none") == 0) {
+		*ret = SBX_NET_NONE;
+		return 0;
+	}
+	stv_fail(err, STV_E_USAGE, "--network: there is no mode '%s'", s);
+	stv_err_hint(*err, "Choose host or none.");
+	return -1;
+}
+
 static int
 output_type(const char *name, enum cmd_output_type *ret, struct stv_err **err)
 {

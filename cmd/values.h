@@ -23,6 +23,12 @@ int cmd_ulimit_parse(const char *s, struct sbx_rlimit *ret,
  */
 int cmd_host_parse(const char *s, char **ret, struct stv_err **err);
 
+/*
+ * cmd_network_parse(s, ret, err): "host", "default" (also NULL) or "none".
+ * Errors: STV_E_USAGE.
+ */
+int cmd_network_parse(const char *s, enum sbx_net *ret, struct stv_err **err);
+
 enum cmd_output_type {
 	CMD_OUTPUT_IMAGE, /* into the store: what happens without --output */
 	CMD_OUTPUT_OCI,

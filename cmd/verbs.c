@@ -8,14 +8,14 @@
 #include "cmd/verbs.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-	&cmd_verb_images, &cmd_verb_inspect, &cmd_verb_history,
-	&cmd_verb_tag,	  &cmd_verb_rmi,     &cmd_verb_prune,
-	&cmd_verb_save,	  &cmd_verb_load,    &cmd_verb_import,
-	&cmd_verb_df,	  &cmd_verb_logs,    &cmd_verb_fsck,
-	&cmd_verb_parse,  &cmd_verb_version, NULL,
+	&cmd_verb_build, &cmd_verb_images, &cmd_verb_inspect, &cmd_verb_history,
+	&cmd_verb_tag,	 &cmd_verb_rmi,	   &cmd_verb_prune,   &cmd_verb_save,
+	&cmd_verb_load,	 &cmd_verb_import, &cmd_verb_df,      &cmd_verb_logs,
+	&cmd_verb_fsck,	 &cmd_verb_parse,  &cmd_verb_version, NULL,
 };
 
 const struct cmd_alias cmd_aliases[] = {
+	{"image", "build", &cmd_verb_build},
 	{"image", "history", &cmd_verb_history},
 	{"image", "import", &cmd_verb_import},
 	{"image", "inspect", &cmd_verb_inspect},
@@ -27,7 +27,9 @@ const struct cmd_alias cmd_aliases[] = {
 	{"image", "rm", &cmd_verb_rmi},
 	{"image", "save", &cmd_verb_save},
 	{"image", "tag", &cmd_verb_tag},
+	{"builder", "build", &cmd_verb_build},
 	{"builder", "prune", &cmd_verb_builder_prune},
+	{"buildx", "build", &cmd_verb_build},
 	{"buildx", "du", &cmd_verb_df},
 	{"buildx", "prune", &cmd_verb_builder_prune},
 	{"system", "df", &cmd_verb_df},
