@@ -260,6 +260,23 @@ open_store(struct build *b, struct stv_err **err)
 	return cas_lease_take(b->store, &b->lease, err);
 }
 
+/* The last lines of the display: what the image is called. */
+static void
+tell_names(struct build *b)
+{
+	char id[STV_DIGEST_STR_MAX];
+
+	if (wants_no_image(b))
+		return;
+	stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
+		  stv_digest_str(&b->result.image.config, id));
+	for (size_t i = 0; i < b->r.tags.len; i++) {
+		stv_auto_free char *name = cmd_tag_familiar(b->r.tags.v[i]);
+
+		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "tagged %s", name);
+	}
+}
+
 static int
 build(struct build *b, struct stv_err **err)
 {
@@ -273,6 +290,8 @@ build(struct build *b, struct stv_err **err)
 	if (rc == 0)
 		rc = write_results(b, err);
 	cas_lease_drop(stv_steal(&b->lease));
+	if (rc == 0)
+		tell_names(b);
 	ui_end(b->ui, rc < 0 ? *err : NULL);
 	show_findings(b);
 	if (rc < 0)

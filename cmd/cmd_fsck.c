@@ -65,6 +65,7 @@ on_finding(void *arg, const struct cas_finding *f)
 static int
 fsck_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 {
+	stv_auto(cas_store) *look = NULL;
 	stv_auto(cas_store) *store = NULL;
 	struct fsck_values o = {0};
 	struct cas_fsck_result r = {0};
@@ -74,9 +75,9 @@ fsck_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	rc = cmd_opts_parse(cx, &cmd_verb_fsck, argc, argv, &o, &n, err);
 	if (rc != CMD_PARSED)
 		return rc == CMD_PARSED_HELP ? CMD_DONE : -1;
-	rc = o.is_repair ? cmd_store_open(cx, &store, err)
-			 : cmd_store_look(cx, &store, err);
-	if (rc < 0)
+	/* no store is made only to find out that it is clean */
+	if (cmd_store_look(cx, &look, err) < 0 ||
+	    (look != NULL && cmd_store_open(cx, &store, err) < 0))
 		return -1;
 	if (store != NULL)
 		rc = cas_fsck(store,
