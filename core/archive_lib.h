@@ -41,6 +41,7 @@ struct stv_err; /* core/err.h */
 	X(archive_entry_xattr_next)
 
 struct stv_archive_lib {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member's name. */
 #define STV_ARCHIVE_MEMBER(f) __typeof__(f) *f;
 	STV_ARCHIVE_FUNCTIONS(STV_ARCHIVE_MEMBER)
 #undef STV_ARCHIVE_MEMBER

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STV_CLEANUP(fn) __attribute__((__cleanup__(fn)))
@@ -22,11 +23,17 @@
 /* stv_auto(name) *p = NULL: a pointer that is destroyed with its scope. */
 #define stv_auto(name) STV_CLEANUP(stv_cleanup_##name) struct name
 
-/* stv_free_p(p): free(*p), for stv_auto_free. */
+/*
+ * stv_free_p(p): free(*p), for stv_auto_free.  ${p} points to a pointer of any
+ * type, which must not be read as if it were a void pointer.
+ */
 static inline void
 stv_free_p(void *p)
 {
-	free(*(void **)p);
+	void *mem;
+
+	memcpy(&mem, p, sizeof(mem));
+	free(mem);
 }
 
 /* stv_close_p(fd): close *fd unless negative; errno is kept. */

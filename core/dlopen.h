@@ -20,6 +20,7 @@
 				  "\",\"priority\":\"required\","              \
 				  "\"soname\":[\"" soname "\"]}]")
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): names and literals stand alone. */
 #define STV_DLOPEN_NOTE_JSON(var, json)                                        \
 	__attribute__((used, section(".note.dlopen")))                         \
 	_Alignas(uint32_t) static const struct {                               \
@@ -29,5 +30,6 @@
 		char name[4];                                                  \
 		_Alignas(uint32_t) char desc[sizeof(json)];                    \
 	} var = {4, sizeof(json), UINT32_C(0x407c0c0a), "FDO", json}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif /* STAVE_CORE_DLOPEN_H */
