@@ -85,6 +85,25 @@ report_unknown_flag(const struct df_node *n, const struct df_flag *f,
 		stv_diag_hint(d, "%s has no flags.", kind);
 }
 
+static const char *const network_modes[] = {"default", "none", "host", NULL};
+static const char *const security_modes[] = {"sandbox", "insecure", NULL};
+
+/* --network and --security of RUN are one of a few words, never expanded. */
+static void
+check_mode(const struct df_flag *f, const char *const *modes,
+	   struct stv_diags *diags)
+{
+	const char *near = df_nearest(f->value, modes);
+	struct stv_diag *d;
+
+	if (has_name(modes, f->value))
+		return;
+	d = stv_diags_add(diags, STV_SEV_ERROR, f->value_span,
+			  "invalid value '%s' of --%s", f->value, f->name);
+	stv_diag_hint(d, "Write --%s=%s.", f->name,
+		      near != NULL ? near : modes[0]);
+}
+
 /* The value that a known flag wants. */
 static void
 check_flag_value(const struct df_flag *f, struct stv_diags *diags)
@@ -98,6 +117,10 @@ check_flag_value(const struct df_flag *f, struct stv_diags *diags)
 					      "flag --%s needs a value",
 					      f->name),
 				"Write --%s=value, without a blank.", f->name);
+		else if (strcmp(f->name, "network") == 0)
+			check_mode(f, network_modes, diags);
+		else if (strcmp(f->name, "security") == 0)
+			check_mode(f, security_modes, diags);
 		return;
 	}
 	if (f->has_value && df_parse_bool(f->value, &value) < 0)

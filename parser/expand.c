@@ -181,6 +181,14 @@ require(struct scan *s, const struct modifier *m, struct stv_buf *out)
 }
 
 static int
+unsupported(struct scan *s, const struct modifier *m)
+{
+	return stv_fail(s->err, STV_E_CHECK,
+			"unsupported modifier (%s%c) in substitution",
+			m->null_is_unset ? ":" : "", m->op);
+}
+
+static int
 apply(struct scan *s, const struct modifier *m, struct stv_buf *out)
 {
 	bool is_set =
@@ -204,9 +212,7 @@ apply(struct scan *s, const struct modifier *m, struct stv_buf *out)
 		return df_subst_trim(value, word + is_longest, m->op == '%',
 				     is_longest, out, s->err);
 	default:
-		return stv_fail(s->err, STV_E_CHECK,
-				"unsupported modifier (%s%c) in substitution",
-				m->null_is_unset ? ":" : "", m->op);
+		return unsupported(s, m);
 	}
 }
 
@@ -225,7 +231,7 @@ modified(struct scan *s, const char *name, struct stv_buf *out)
 		return syntax_error(s, "missing '}'");
 	m.op = s->text[s->pos++];
 	if (!m.null_is_unset && strchr("+-?#%", m.op) == NULL)
-		return apply(s, &m, out);
+		return unsupported(s, &m);
 	if (expand_until(s, '}', m.op == '#' || m.op == '%', NULL, &word) < 0 ||
 	    stv_buf_check(&word, "an expanded word", s->err) < 0)
 		return -1;
@@ -342,7 +348,8 @@ single_quoted(struct scan *s, struct stv_buf *out)
 		return syntax_error(s, "unexpected end of statement while "
 				       "looking for matching single-quote");
 	}
-	stv_buf_add(out, begin - is_raw, (size_t)(end - begin) + 2 * is_raw);
+	stv_buf_add(out, begin - is_raw,
+		    (size_t)(end - begin) + (is_raw ? 2 : 0));
 	s->pos += (size_t)(end - begin) + 2;
 	return 0;
 }

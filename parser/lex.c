@@ -393,9 +393,9 @@ scan_line(struct df_lex *lex)
 }
 
 int
-df_yylex(YYSTYPE *value, YYLTYPE *at, yyscan_t scanner)
+df_yylex(YYSTYPE *yylval_param, YYLTYPE *yylloc_param, yyscan_t yyscanner)
 {
-	struct df_lex *lex = df_yyget_extra(scanner);
+	struct df_lex *lex = df_yyget_extra(yyscanner);
 	const struct df_token *token;
 	struct stv_span end = {
 		lex->reader.len,
@@ -406,13 +406,13 @@ df_yylex(YYSTYPE *value, YYLTYPE *at, yyscan_t scanner)
 	while (lex->queue_pos == lex->queue.len) {
 		lex->queue.len = lex->queue_pos = 0;
 		if (!scan_line(lex)) {
-			*at = end;
+			*yylloc_param = end;
 			return 0;
 		}
 	}
 	token = &lex->queue.v[lex->queue_pos++];
-	*value = token->value;
-	*at = token->span;
+	*yylval_param = token->value;
+	*yylloc_param = token->span;
 	return token->kind;
 }
 

@@ -11,8 +11,12 @@ struct stv_diags; /* core/diag.h */
 /* df_scan(value, at, scanner): flex: queue all tokens of a line; always 0. */
 int df_scan(union df_value *value, struct stv_span *at, yyscan_t scanner);
 
-/* df_yylex(value, at, scanner): the next token for the grammar. */
-int df_yylex(union df_value *value, struct stv_span *at, yyscan_t scanner);
+/*
+ * df_yylex(yylval_param, yylloc_param, yyscanner): the next token for the
+ * grammar.  (The names are those of the header that flex writes.)
+ */
+int df_yylex(union df_value *yylval_param, struct stv_span *yylloc_param,
+	     yyscan_t yyscanner);
 
 /* df_yyerror(at, scanner, msg): bison's own errors (its stack is full). */
 void df_yyerror(const struct stv_span *at, yyscan_t scanner, const char *msg);
