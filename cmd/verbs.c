@@ -8,10 +8,23 @@
 #include "cmd/verbs.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-	&cmd_verb_build, &cmd_verb_images, &cmd_verb_inspect, &cmd_verb_history,
-	&cmd_verb_tag,	 &cmd_verb_rmi,	   &cmd_verb_prune,   &cmd_verb_save,
-	&cmd_verb_load,	 &cmd_verb_import, &cmd_verb_df,      &cmd_verb_logs,
-	&cmd_verb_fsck,	 &cmd_verb_parse,  &cmd_verb_version, NULL,
+	&cmd_verb_build,
+	&cmd_verb_run,
+	&cmd_verb_images,
+	&cmd_verb_inspect,
+	&cmd_verb_history,
+	&cmd_verb_tag,
+	&cmd_verb_rmi,
+	&cmd_verb_prune,
+	&cmd_verb_save,
+	&cmd_verb_load,
+	&cmd_verb_import,
+	&cmd_verb_df,
+	&cmd_verb_logs,
+	&cmd_verb_fsck,
+	&cmd_verb_parse,
+	&cmd_verb_version,
+	NULL,
 };
 
 const struct cmd_alias cmd_aliases[] = {
