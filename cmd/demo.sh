@@ -60,7 +60,9 @@ say "3. Build it"
 show stave build -t greeter .
 
 say "4. Build it again: nothing has changed, so nothing is done"
-show time stave build -t greeter .
+begin=$(date +%s%N)
+show stave build -t greeter .
+echo "($((($(date +%s%N) - begin) / 1000000)) ms)"
 
 say "5. What was made"
 show stave images

@@ -22,8 +22,8 @@
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): names and literals stand alone. */
 #define STV_DLOPEN_NOTE_JSON(var, json)                                        \
-	__attribute__((used, section(".note.dlopen")))                         \
-	_Alignas(uint32_t) static const struct {                               \
+	__attribute__((used, section(".note.dlopen"))) _Alignas(               \
+		uint32_t) static const struct {                                \
 		uint32_t name_size;                                            \
 		uint32_t desc_size;                                            \
 		uint32_t type;                                                 \
