@@ -236,7 +236,10 @@ run_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	rc = cmd_opts_parse(cx, &cmd_verb_run, argc, argv, &v, &n, err);
 	if (rc == CMD_PARSED && run(cx, &r, argv, n, &status, &failed) < 0) {
 		cmd_print_error(failed, NULL);
-		status = RUN_FAILED;
+		/* 126, 127: it was tried, but could not be executed */
+		status = stv_err_code(failed) == STV_E_STEP_FAILED
+				 ? stv_err_status(failed)
+				 : RUN_FAILED;
 		stv_err_free(failed);
 	}
 	stv_vec_fini(&r.volumes);
