@@ -2,10 +2,14 @@
  * core/codec_arch.c - xz and bzip2, by libarchive.
  *
  * One filter is named explicitly and the format is "raw": libarchive does not
- * look at the data to guess, and xz inside of xz stays as it is.
+ * look at the data to guess, and xz inside of xz stays as it is.  Its filters
+ * take the end of the input for the end of the data (3.6.2), so whether that
+ * was all is judged here, by how the input ends.
  */
 #include <errno.h>
 #include <string.h>
+
+#include <isa-l/crc.h>
 
 #include "core/archive_lib.h"
 #include "core/cleanup.h"
@@ -13,6 +17,9 @@
 #include "core/mem.h"
 
 #include "core/codec_internal.h"
+
+/* What an xz stream ends with, and room for a bzip2 stream's end. */
+#define TAIL 12
 
 struct arch_in {
 	struct codec_in c;
@@ -23,7 +30,49 @@ struct arch_in {
 	const char *block;	  /* decoded, not yet given out; libarchive's */
 	size_t left;
 	bool is_end;
+	uint8_t tail[TAIL]; /* the last bytes that were read */
 };
+
+static void
+keep_tail(struct arch_in *x, const uint8_t *p, size_t n)
+{
+	if (n < TAIL) {
+		memmove(x->tail, x->tail + n, TAIL - n);
+		memcpy(x->tail + TAIL - n, p, n);
+	} else {
+		memcpy(x->tail, p + n - TAIL, TAIL);
+	}
+}
+
+/* "Stream Footer" of the .xz format: CRC32, six bytes that it covers, "YZ". */
+static bool
+xz_is_whole(const uint8_t *tail)
+{
+	uint32_t crc = crc32_gzip_refl(0, tail + 4, 6);
+
+	for (int i = 0; i < 4; i++)
+		if (tail[i] != (uint8_t)(crc >> (8 * i)))
+			return false;
+	return tail[10] == 'Y' && tail[11] == 'Z';
+}
+
+/* 48 bits of magic number, 32 of CRC and up to seven zeros to a whole byte. */
+static bool
+bzip2_is_whole(const uint8_t *tail)
+{
+	for (unsigned int pad = 0; pad < 8; pad++) {
+		uint64_t magic = 0;
+		/* The bit, counted in the tail, that the magic begins at. */
+		unsigned int at = 8 * TAIL - 80 - pad;
+
+		for (unsigned int i = at; i < at + 48; i++)
+			magic = magic << 1 | (tail[i / 8] >> (7 - i % 8) & 1U);
+		if (magic == UINT64_C(0x177245385090) &&
+		    (tail[TAIL - 1] & ((1U << pad) - 1)) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* libarchive asks for compressed bytes. */
 static la_ssize_t
@@ -40,6 +89,7 @@ arch_feed(struct archive *a, void *arg, const void **ret)
 	n = f->len - f->pos;
 	*ret = f->buf + f->pos;
 	f->pos = f->len;
+	keep_tail(x, *ret, n);
 	return (la_ssize_t)n;
 }
 
@@ -56,6 +106,22 @@ arch_fail(struct arch_in *x, struct stv_err **err)
 	return stv_fail(err, STV_E_INPUT, "the %s data is damaged: %s",
 			stv_codec_name(x->codec),
 			why != NULL ? why : "unknown");
+}
+
+/* libarchive sees no more data. */
+static int64_t
+arch_end(struct arch_in *x, struct stv_err **err)
+{
+	bool is_whole = x->codec == STV_CODEC_XZ ? xz_is_whole(x->tail)
+						 : bzip2_is_whole(x->tail);
+
+	if (x->read_err != NULL)
+		return arch_fail(x, err);
+	if (!x->c.feed.is_end || !is_whole)
+		return stv_fail(err, STV_E_INPUT, "the %s data is cut off",
+				stv_codec_name(x->codec));
+	x->is_end = true;
+	return 0;
 }
 
 static int64_t
@@ -79,9 +145,8 @@ arch_open(struct arch_in *x, struct stv_err **err)
 		    ARCHIVE_OK)
 		return arch_fail(x, err);
 	r = x->lib->archive_read_next_header(x->a, &entry);
-	x->is_end = r == ARCHIVE_EOF && x->read_err == NULL;
-	if (x->is_end)
-		return 0;
+	if (r == ARCHIVE_EOF)
+		return arch_end(x, err);
 	return r == ARCHIVE_OK ? 1 : arch_fail(x, err);
 }
 
@@ -105,7 +170,7 @@ arch_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 							&offset);
 
 		if (r == ARCHIVE_EOF)
-			return x->read_err != NULL ? arch_fail(x, err) : 0;
+			return arch_end(x, err);
 		if (r != ARCHIVE_OK)
 			return arch_fail(x, err);
 		x->block = block;
