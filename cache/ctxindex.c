@@ -315,7 +315,8 @@ write_merged(struct cas_ctxindex *x, struct merge *m, struct stv_err **err)
 		h.check = stv_digest_of(all.data + sizeof(h),
 					all.len - sizeof(h));
 		memcpy(all.data, &h, sizeof(h));
-		r = cas_replace(x->store, x->name, all.data, all.len, err);
+		r = cas_replace(x->store, x->name, all.data, all.len, false,
+				err);
 	}
 	stv_buf_fini(&all);
 	return r;

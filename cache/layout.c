@@ -129,7 +129,8 @@ cas_layout_write(struct cas_store *s, struct stv_err **err)
 		return -1;
 	if (is_same(s, &text))
 		return 0;
-	return cas_replace(s, CAS_INDEX, stv_buf_str(&text), text.len, err);
+	return cas_replace(s, CAS_INDEX, stv_buf_str(&text), text.len, false,
+			   err);
 }
 
 int

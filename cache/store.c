@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,11 +157,31 @@ write_new_file(struct cas_store *s, const char *name, const char *text,
 {
 	if (faccessat(s->root_fd, name, F_OK, 0) == 0)
 		return 0;
-	return stv_fsat_replace(s->root_fd, name, text, strlen(text), 0600,
-				s->is_sync, err);
+	return cas_replace(s, name, text, strlen(text), s->is_sync, err);
 }
 
-/* Make what is missing; oci-layout comes last and says "complete". */
+/*
+ * The files of a new store; oci-layout comes last and says "complete".  One
+ * process at a time: a late one must not put an empty index.json over what an
+ * early one has listed there by now.
+ */
+static int
+make_files(struct cas_store *s, struct stv_err **err)
+{
+	stv_auto_fd lock =
+		openat(s->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock < 0 || flock(lock, LOCK_EX) < 0)
+		return stv_fail_errno(err, errno, "cannot lock '%s'", s->root);
+	if (write_new_file(s, CAS_INDEX, INDEX_TEXT, err) < 0)
+		return -1;
+	cas_reserve_make(s);
+	if (s->is_sync && stv_fsat_sync_dir(s->root_fd, "blobs", err) < 0)
+		return -1;
+	return write_new_file(s, CAS_LAYOUT, LAYOUT_TEXT, err);
+}
+
+/* Make what is missing. */
 static int
 make_layout(struct cas_store *s, struct stv_err **err)
 {
@@ -174,14 +195,7 @@ make_layout(struct cas_store *s, struct stv_err **err)
 		    errno != EEXIST)
 			return stv_fail_errno(err, errno, "cannot make '%s/%s'",
 					      s->root, folders[i]);
-	if (!is_new)
-		return 0;
-	if (write_new_file(s, CAS_INDEX, INDEX_TEXT, err) < 0)
-		return -1;
-	cas_reserve_make(s);
-	if (s->is_sync && stv_fsat_sync_dir(s->root_fd, "blobs", err) < 0)
-		return -1;
-	return write_new_file(s, CAS_LAYOUT, LAYOUT_TEXT, err);
+	return is_new ? make_files(s, err) : 0;
 }
 
 static int

@@ -91,11 +91,12 @@ int cas_discard(struct cas_store *s, int atfd, const char *name,
 		struct stv_err **err);
 
 /*
- * cas_replace(s, name, data, n, err): write ${name} below the root through our
- * tmp directory.  Not synced: for what can be made again.
+ * cas_replace(s, name, data, n, is_durable, err): write ${name} below the root
+ * through our tmp directory, so that a kill leaves nothing beside it.  What
+ * can be made again need not be durable.
  */
 int cas_replace(struct cas_store *s, const char *name, const void *data,
-		size_t n, struct stv_err **err);
+		size_t n, bool is_durable, struct stv_err **err);
 
 /*
  * cas_lease_exclusive(s, wait_ms, ret_fd, err): the right to collect garbage.

@@ -261,7 +261,7 @@ cas_discard(struct cas_store *s, int atfd, const char *name,
 
 int
 cas_replace(struct cas_store *s, const char *name, const void *data, size_t n,
-	    struct stv_err **err)
+	    bool is_durable, struct stv_err **err)
 {
 	char tmp[64];
 	stv_auto_fd fd = -1;
@@ -273,11 +273,12 @@ cas_replace(struct cas_store *s, const char *name, const void *data, size_t n,
 	fd = openat(own, tmp,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && stv_write_all(fd, data, n) == 0 &&
+	    (!is_durable || fdatasync(fd) == 0) &&
 	    close(stv_steal_fd(&fd)) == 0 &&
 	    renameat(own, tmp, s->root_fd, name) == 0)
-		return 0;
+		return is_durable ? stv_fsat_sync_dir(s->root_fd, ".", err) : 0;
 	saved = errno;
 	(void)unlinkat(own, tmp, 0);
-	return stv_fail_errno(err, saved, "cannot write '%s/%s'", s->root,
-			      name);
+	return stv_fail_errno_as(err, STV_E_IO, saved, "cannot write '%s/%s'",
+				 s->root, name);
 }

@@ -145,11 +145,13 @@ Test(store, what_was_deleted_and_can_be_made_again_is)
 
 Test(store, temporary_directories_go_with_their_process)
 {
-	struct cas_store *s = scratch_open(dir);
 	struct stv_err *err = NULL;
 	char *a = NULL, *b = NULL;
 	int fd_a = -1, fd_b = -1;
+	struct cas_store *s;
 
+	cas_store_close(scratch_open(dir));
+	s = scratch_open(dir);
 	cr_expect_eq(scratch_count(dir, "tmp"), 0, "none until one is needed");
 	ok(cas_store_tmpdir(s, &a, &fd_a, &err), err);
 	ok(cas_store_tmpdir(s, &b, &fd_b, &err), err);
