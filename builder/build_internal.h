@@ -146,6 +146,7 @@ int bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 
 /*
  * bld_plan_supported(node, err): refuse by name what a later version will do.
+ * What an ONBUILD only records is not refused.
  */
 int bld_plan_supported(const struct df_node *node, struct stv_err **err);
 
@@ -309,6 +310,13 @@ int bld_lowers(struct cas_store *store, const struct stv_digest *diff_ids,
 
 /* bld_loop(b): start the stages and run commands until all is over. */
 int bld_loop(struct bld_build *b, struct stv_err **err);
+
+/*
+ * bld_start_stage(st, err): start the thread of a stage unless it has one; the
+ * lock is held.  A trigger of a base image may need a stage that the plan did
+ * not know to be needed.
+ */
+int bld_start_stage(struct bld_stage *st, struct stv_err **err);
 
 /*
  * bld_execute(st, step, spec, log_fd, ret, tail, err): have the main thread run

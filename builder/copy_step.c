@@ -11,6 +11,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
+#include "builder/source.h"
 #include "builder/user.h"
 
 /* How often a COPY is begun anew because the context changes under it. */
@@ -290,16 +291,18 @@ bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 	return r;
 }
 
-/* The directory of a WORKDIR, as the config keeps it. */
+/* The directory of a WORKDIR, as the config keeps it: only relative ones are
+ * cleaned. */
 static char *
 workdir_join(const char *now, const char *text)
 {
+	stv_auto_free char *joined = NULL, *clean = NULL;
+
 	if (*text == '/')
 		return stv_xstrdup(text);
-	if (now == NULL || *now == '\0')
-		now = "/";
-	return stv_xasprintf("%s%s%s", now,
-			     now[strlen(now) - 1] == '/' ? "" : "/", text);
+	joined = stv_xasprintf("%s/%s", now == NULL ? "" : now, text);
+	clean = bld_path_clean(joined);
+	return stv_xasprintf("/%s", clean);
 }
 
 /* Make the directory where it is missing. */
@@ -317,15 +320,18 @@ make_workdir(struct bld_stage *st, const char *path, struct bld_outcome *out,
 	};
 	stv_auto(lay_view) *below = NULL;
 	stv_auto(lay_writer) *w = NULL;
-	bld_auto_user user = {0};
+	const char *user = st->config->config.user;
+	uint32_t uid = 0, gid = 0;
 	int n;
 
 	if (bld_view(st, &below, err) < 0 ||
-	    bld_user_resolve(below, st->config->config.user, &user, err) < 0 ||
 	    lay_writer_open(b->o->store, &opts, &w, err) < 0)
 		return -1;
-	n = bld_copy_mkdir(below, path, user.uid, user.gid, 0755, &times, w,
-			   err);
+	/* Ownership is --chown's rule, not RUN's: an unknown name is 0. */
+	if (user != NULL && *user != '\0' &&
+	    bld_chown_resolve(below, user, &uid, &gid, err) < 0)
+		return -1;
+	n = bld_copy_mkdir(below, path, uid, gid, 0755, &times, w, err);
 	out->created_s = b->now_s;
 	if (n <= 0)
 		return n;

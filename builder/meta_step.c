@@ -158,19 +158,23 @@ text_step(struct bld_stage *st, const struct df_node *node,
 	struct oci_runconfig *c = &st->config->config;
 	stv_auto_free char *text = NULL;
 
+	if (node->kind == DF_MAINTAINER) {
+		/* The only text that knows neither quotes nor variables. */
+		free(st->config->author);
+		st->config->author =
+			stv_xstrdup(node->n_args > 0 ? node->args[0].text : "");
+		return 0;
+	}
 	if (one_text(st, node, &text, err) < 0)
 		return -1;
 	if (node->kind == DF_USER) {
 		free(c->user);
 		c->user = stv_steal(&text);
-	} else if (node->kind == DF_STOPSIGNAL) {
+	} else {
 		if (df_check_signal(text, err) < 0)
 			return stv_err_at(*err, node->args[0].span);
 		free(c->stop_signal);
 		c->stop_signal = stv_steal(&text);
-	} else {
-		free(st->config->author);
-		st->config->author = stv_steal(&text);
 	}
 	return 0;
 }

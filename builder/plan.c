@@ -53,8 +53,6 @@ static const struct unsupported {
 int
 bld_plan_supported(const struct df_node *node, struct stv_err **err)
 {
-	if (node->kind == DF_ONBUILD)
-		return bld_plan_supported(node->onbuild, err);
 	for (size_t i = 0; i < node->n_flags; i++)
 		for (size_t k = 0; k < STV_ARRAY_LEN(unsupported); k++) {
 			if (unsupported[k].kind != node->kind ||
@@ -178,8 +176,12 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 			return at(err, flag->value_span);
 		st->has_platform = true;
 	}
-	if (node->n_args >= 3)
+	if (node->n_args >= 3) {
 		st->name = stv_xstrdup(node->args[2].text);
+		/* Stage names know no case; FROM writes them in lower case. */
+		for (char *p = st->name; *p != '\0'; p++)
+			*p = (char)tolower((unsigned char)*p);
+	}
 	if (find_stage(b, base, st->index, &n) &&
 	    strcmp(b->stages.v[n]->name, base) == 0)
 		st->base =
@@ -261,35 +263,23 @@ plan_copies(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
 static int
 plan_target(struct bld_build *b, struct stv_err **err)
 {
-	const char *want = b->o->target;
-	size_t n;
+	const char *want = b->o->target, *near;
+	STV_VEC(const char *) names = {0};
 
 	b->target = b->stages.len - 1;
-	if (want == NULL)
+	if (want == NULL || find_stage(b, want, b->stages.len, &b->target))
 		return 0;
-	if (find_stage(b, want, b->stages.len, &b->target))
-		return 0;
-	if (parse_index(want, &n) && n < b->stages.len) {
-		b->target = n;
-		return 0;
-	}
-	{
-		STV_VEC(const char *) names = {0};
-		const char *near;
-
-		for (size_t i = 0; i < b->stages.len; i++)
-			if (b->stages.v[i]->name != NULL)
-				*stv_vec_push(&names) = b->stages.v[i]->name;
-		*stv_vec_push(&names) = NULL;
-		near = df_nearest(want, names.v);
-		stv_fail(err, STV_E_CHECK, "there is no stage '%s'", want);
-		if (near != NULL)
-			stv_err_hint(*err, "Did you mean '--target %s'?", near);
-		else
-			stv_err_hint(*err, "Name a stage by 'FROM ... AS %s'.",
-				     want);
-		stv_vec_fini(&names);
-	}
+	for (size_t i = 0; i < b->stages.len; i++)
+		if (b->stages.v[i]->name != NULL)
+			*stv_vec_push(&names) = b->stages.v[i]->name;
+	*stv_vec_push(&names) = NULL;
+	near = df_nearest(want, names.v);
+	stv_fail(err, STV_E_CHECK, "there is no stage '%s'", want);
+	if (near != NULL)
+		stv_err_hint(*err, "Did you mean '--target %s'?", near);
+	else
+		stv_err_hint(*err, "Name a stage by 'FROM ... AS NAME'.");
+	stv_vec_fini(&names);
 	return -1;
 }
 

@@ -197,20 +197,16 @@ bld_stage_arg(struct bld_stage *st, const struct df_node *node,
 	      struct stv_err **err)
 {
 	struct bld_build *b = st->b;
-	struct stv_strs before = {0};
-	int result = 0;
 
-	/* All of one instruction see the values from before it. */
-	stv_strs_copy(&before, &st->env);
-	for (size_t i = 0; i < node->n_args && result == 0; i++) {
-		struct df_expander x = expander(b, &before);
+	/* Unlike ENV's, each one sees those before it. */
+	for (size_t i = 0; i < node->n_args; i++) {
+		struct df_expander x = expander(b, &st->env);
 		struct declaration d = {0};
 		const char *value;
 
-		result = declare(&x, &node->args[i], &d, err);
-		if (result < 0) {
+		if (declare(&x, &node->args[i], &d, err) < 0) {
 			free(d.name);
-			break;
+			return -1;
 		}
 		value = given(b, d.name);
 		if (value == NULL)
@@ -226,8 +222,7 @@ bld_stage_arg(struct bld_stage *st, const struct df_node *node,
 		free(d.name);
 		free(d.value);
 	}
-	stv_strs_clear(&before);
-	return result;
+	return 0;
 }
 
 void

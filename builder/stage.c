@@ -60,8 +60,10 @@ int
 bld_wait_stage(struct bld_stage *st, size_t index, struct stv_err **err)
 {
 	struct bld_build *b = st->b;
-	const struct bld_stage *other = b->stages.v[index];
+	struct bld_stage *other = b->stages.v[index];
 
+	if (bld_start_stage(other, err) < 0)
+		return -1;
 	while (other->state != BLD_DONE && other->state != BLD_FAILED &&
 	       !bld_is_over(b))
 		(void)pthread_cond_wait(&b->changed, &b->lock);

@@ -297,7 +297,7 @@ static const struct dev_link {
 } dev_links[] = {
 	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
 	{"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
-	{"ptmx", "pts/ptmx"},	       {"core", "/proc/kcore"},
+	{"ptmx", "pts/ptmx"},
 };
 
 static void
