@@ -47,7 +47,7 @@ endif
 OBJS := $(SRCS:%.c=$(B)/%.o) $(GEN_C:%.c=%.o)
 LIB_OBJS := $(filter-out $(B)/cmd/main.o,$(OBJS))
 # Code between clone3 and exec: system calls only, never instrumented.
-CHILD_OBJS := $(B)/builder/sandbox/child.o
+CHILD_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard builder/sandbox/child*.c))
 
 # ---- flags ------------------------------------------------------------------
 
@@ -302,11 +302,13 @@ $(B)/tidy/%.c: %.c .clang-tidy $(HEADERS) | $(GEN_H)
 		{ cat $@.err; rm -f $@; false; }
 	@touch $@
 
+# gcc 12 takes variables that the compiler sets to zero for unset ones.
 analyze: $(SRCS:%.c=$(B)/analyze/%.o)
 $(B)/analyze/%.o: %.c $(B)/.flags | $(GEN_H)
 	@mkdir -p $(@D)
-	@$(CC) $(BASE_CFLAGS) $(ANALYZER_H) -fanalyzer -Werror -MMD -MP \
-		-c -o $@ $<
+	@$(CC) $(filter-out -ftrivial-auto-var-init%,$(BASE_CFLAGS)) \
+		$(ANALYZER_H) -fanalyzer -fdiagnostics-path-format=none \
+		-Werror -MMD -MP -c -o $@ $<
 -include $(SRCS:%.c=$(B)/analyze/%.d)
 
 cppcheck: | $(GEN_H)
