@@ -12,6 +12,8 @@ PRINTS = re.compile(rf"(?<![\w.>])(?:({CALLS})\s*\(|({STREAMS})\b)")
 ALLOWED = {
     # STV_BUG tells of a mistake of ours just before the program ends.
     "core/err.c": {"STDERR_FILENO"},
+    # 'stave run': what the command says goes where it was meant for.
+    "builder/container.c": {"STDOUT_FILENO", "STDERR_FILENO"},
     # Memory is out: the same.
     "core/mem.c": {"STDERR_FILENO"},
 }
