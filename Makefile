@@ -130,6 +130,7 @@ $(GEN_C:%.c=%.o): %.o: %.c $(B)/.flags | $(GEN_H)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -Wno-null-dereference -Wno-unused-function \
 		-Wno-switch-enum -Wno-cast-qual -Wno-format-signedness \
+		-Wno-unknown-warning-option \
 		-MMD -MP -c -o $@ $<
 
 $(B)/parser/dockerfile.lex.c $(B)/parser/dockerfile.lex.h &: parser/dockerfile.l
