@@ -18,25 +18,56 @@
 struct gzip_in {
 	struct codec_in c;
 	struct inflate_state state;
+	struct isal_gzip_header header;
 	bool is_between; /* no member is open */
+	bool is_header;	 /* its header is being read */
+	uint8_t *out;	 /* CODEC_BUF bytes: decoded, not yet given out */
+	size_t out_pos;
+	size_t out_len;
 };
 
 static int
-gzip_begin(struct gzip_in *g, struct stv_err **err)
+cut_off(struct stv_err **err)
 {
-	const struct codec_feed *f = &g->c.feed;
+	return stv_fail(err, STV_E_INPUT, "the gzip data is cut off");
+}
 
-	if (f->buf[f->pos] != 0x1f)
+/*
+ * Begin or go on with a member's header.  isal_inflate() would read it, too,
+ * but forgets which optional fields are to come when its input ends inside of
+ * one (2.30): so the header is read into a structure that stays.
+ */
+static int
+gzip_header(struct gzip_in *g, struct stv_err **err)
+{
+	struct codec_feed *f = &g->c.feed;
+	int r;
+
+	if (g->is_between) {
+		if (f->buf[f->pos] != 0x1f)
+			return stv_fail(err, STV_E_INPUT,
+					"the gzip data is followed by "
+					"something else");
+		isal_inflate_reset(&g->state);
+		isal_gzip_header_init(&g->header);
+		g->header.flags = 0;
+		g->state.crc_flag = ISAL_GZIP;
+		g->is_between = false;
+		g->is_header = true;
+	}
+	g->state.next_in = f->buf + f->pos;
+	g->state.avail_in = (uint32_t)(f->len - f->pos);
+	r = isal_read_gzip_header(&g->state, &g->header);
+	f->pos = f->len - g->state.avail_in;
+	if (r < 0)
 		return stv_fail(err, STV_E_INPUT,
-				"the gzip data is followed by something else");
-	isal_inflate_reset(&g->state);
-	g->state.crc_flag = ISAL_GZIP;
-	g->is_between = false;
+				"the gzip data has a damaged header");
+	g->is_header = r != ISAL_DECOMP_OK;
 	return 0;
 }
 
 static int64_t
-gzip_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
+gzip_inflate(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 {
 	struct gzip_in *g = (struct gzip_in *)c;
 	struct codec_feed *f = &c->feed;
@@ -51,8 +82,12 @@ gzip_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 			return -1;
 		if (f->is_end && g->is_between)
 			return 0;
-		if (g->is_between && gzip_begin(g, err) < 0)
+		if (f->is_end && g->is_header)
+			return cut_off(err);
+		if ((g->is_between || g->is_header) && gzip_header(g, err) < 0)
 			return -1;
+		if (g->is_header)
+			continue;
 		/* Also without input: it may hold back output. */
 		g->state.next_in = f->buf + f->pos;
 		g->state.avail_in = (uint32_t)(f->len - f->pos);
@@ -64,16 +99,39 @@ gzip_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 		if (g->state.block_state == ISAL_BLOCK_FINISH)
 			g->is_between = true;
 		else if (f->is_end && g->state.avail_out == room)
-			return stv_fail(err, STV_E_INPUT,
-					"the gzip data is cut off");
+			return cut_off(err);
 	}
 	return (int64_t)(room - g->state.avail_out);
 }
 
-static void
-no_fini(struct codec_in *c)
+/* ISA-L keeps its history by copying it on every call: a few bytes at a time
+ * would cost more than the inflating. */
+static int64_t
+gzip_decode(struct codec_in *c, void *buf, size_t n, struct stv_err **err)
 {
-	(void)c;
+	struct gzip_in *g = (struct gzip_in *)c;
+	int64_t got;
+
+	if (g->out_pos == g->out_len && n >= CODEC_BUF)
+		return gzip_inflate(c, buf, n, err);
+	if (g->out_pos == g->out_len) {
+		got = gzip_inflate(c, g->out, CODEC_BUF, err);
+		if (got <= 0)
+			return got;
+		g->out_pos = 0;
+		g->out_len = (size_t)got;
+	}
+	if (n > g->out_len - g->out_pos)
+		n = g->out_len - g->out_pos;
+	memcpy(buf, g->out + g->out_pos, n);
+	g->out_pos += n;
+	return (int64_t)n;
+}
+
+static void
+gzip_fini(struct codec_in *c)
+{
+	free(((struct gzip_in *)c)->out);
 }
 
 struct codec_in *
@@ -84,7 +142,8 @@ stv_codec_gzip_new(void)
 	isal_inflate_init(&g->state);
 	g->is_between = true;
 	g->c.decode = gzip_decode;
-	g->c.fini = no_fini;
+	g->c.fini = gzip_fini;
+	g->out = stv_xmalloc(CODEC_BUF);
 	return &g->c;
 }
 
