@@ -319,7 +319,7 @@ put_header(struct save *v, const char *path, enum lay_type type, uint64_t size,
 		.size = size,
 	};
 
-	if (tar_header(&e, &header, err) < 0 ||
+	if (lay_tar_header(&e, &header, err) < 0 ||
 	    stv_buf_check(&header, "tar header", err) < 0)
 		return -1;
 	return put(v, stv_buf_str(&header), header.len, err);
@@ -330,7 +330,7 @@ put_padding(struct save *v, uint64_t size, struct stv_err **err)
 {
 	static const char zeros[TAR_BLOCK];
 
-	return put(v, zeros, (size_t)tar_padding(size), err);
+	return put(v, zeros, (size_t)lay_tar_padding(size), err);
 }
 
 /* A file whose bytes are in memory. */

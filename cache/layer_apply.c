@@ -213,7 +213,7 @@ put_node(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 	}
 	if (r < 0)
 		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
-	return apply_set_at(fd, name, e, err);
+	return lay_apply_set_at(fd, name, e, err);
 }
 
 static int
@@ -302,7 +302,7 @@ open_new(struct apply *a, const struct lay_entry *e, int *ret,
 static int
 close_new(int fd, const struct lay_entry *e, struct stv_err **err)
 {
-	if (apply_set_fd(fd, e, err) < 0) {
+	if (lay_apply_set_fd(fd, e, err) < 0) {
 		(void)close(fd);
 		return -1;
 	}
@@ -318,7 +318,7 @@ put_file(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 
 	if (open_new(a, e, &fd, err) < 0)
 		return -1;
-	if (e->size > 0 && apply_copy(&a->src, e, fd, err) < 0) {
+	if (e->size > 0 && lay_apply_copy(&a->src, e, fd, err) < 0) {
 		(void)close(fd);
 		return -1;
 	}
@@ -478,7 +478,7 @@ set_implied(struct apply *a, const char *path, struct stv_err **err)
 	    e.type != LAY_DIR)
 		e = (struct lay_entry){
 			.path = path, .type = LAY_DIR, .mode = 0755};
-	return apply_set_dir(a->rootfd, path, &e, err);
+	return lay_apply_set_dir(a->rootfd, path, &e, err);
 }
 
 /* Directories last, from the inside out: making what is in them changed their
@@ -500,9 +500,9 @@ set_dirs(struct apply *a, struct stv_err **err)
 				a->rootfd, e.path, O_RDONLY | O_DIRECTORY, 0);
 
 			if (fd >= 0)
-				apply_clear_xattrs(fd);
+				lay_apply_clear_xattrs(fd);
 		}
-		if (apply_set_dir(a->rootfd, e.path, &e, err) < 0)
+		if (lay_apply_set_dir(a->rootfd, e.path, &e, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -19,28 +19,30 @@ struct apply_source {
 	char *buf;
 };
 
-/* apply_copy(src, e, fd, err): the content of ${e} into the new file ${fd}. */
-int apply_copy(struct apply_source *src, const struct lay_entry *e, int fd,
-	       struct stv_err **err);
+/* lay_apply_copy(src, e, fd, err): the content of ${e} into the new file ${fd}.
+ */
+int lay_apply_copy(struct apply_source *src, const struct lay_entry *e, int fd,
+		   struct stv_err **err);
 
 /*
- * apply_set_fd(fd, e, err): owner, mode, xattrs and times of ${e}; ${fd} is a
- * file or directory opened for reading or writing.
+ * lay_apply_set_fd(fd, e, err): owner, mode, xattrs and times of ${e}; ${fd} is
+ * a file or directory opened for reading or writing.
  */
-int apply_set_fd(int fd, const struct lay_entry *e, struct stv_err **err);
+int lay_apply_set_fd(int fd, const struct lay_entry *e, struct stv_err **err);
 
 /*
- * apply_set_at(dirfd, name, e, err): the same for a link or device, which is
- * not opened.
+ * lay_apply_set_at(dirfd, name, e, err): the same for a link or device, which
+ * is not opened.
  */
-int apply_set_at(int dirfd, const char *name, const struct lay_entry *e,
-		 struct stv_err **err);
+int lay_apply_set_at(int dirfd, const char *name, const struct lay_entry *e,
+		     struct stv_err **err);
 
-/* apply_clear_xattrs(fd): take away those that a layer could have given. */
-void apply_clear_xattrs(int fd);
+/* lay_apply_clear_xattrs(fd): take away those that a layer could have given. */
+void lay_apply_clear_xattrs(int fd);
 
-/* apply_set_dir(rootfd, path, e, err): attributes of a directory by path. */
-int apply_set_dir(int rootfd, const char *path, const struct lay_entry *e,
-		  struct stv_err **err);
+/* lay_apply_set_dir(rootfd, path, e, err): attributes of a directory by path.
+ */
+int lay_apply_set_dir(int rootfd, const char *path, const struct lay_entry *e,
+		      struct stv_err **err);
 
 #endif /* STAVE_CACHE_LAYER_APPLY_H */

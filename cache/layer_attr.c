@@ -83,8 +83,8 @@ skip_to(struct apply_source *src, const struct lay_entry *e,
 }
 
 int
-apply_copy(struct apply_source *src, const struct lay_entry *e, int fd,
-	   struct stv_err **err)
+lay_apply_copy(struct apply_source *src, const struct lay_entry *e, int fd,
+	       struct stv_err **err)
 {
 	uint64_t at = e->offset, left = e->size;
 
@@ -130,7 +130,7 @@ times_of(const struct lay_entry *e, struct timespec ts[2])
 }
 
 int
-apply_set_fd(int fd, const struct lay_entry *e, struct stv_err **err)
+lay_apply_set_fd(int fd, const struct lay_entry *e, struct stv_err **err)
 {
 	struct timespec ts[2];
 
@@ -155,8 +155,8 @@ apply_set_fd(int fd, const struct lay_entry *e, struct stv_err **err)
 }
 
 int
-apply_set_at(int dirfd, const char *name, const struct lay_entry *e,
-	     struct stv_err **err)
+lay_apply_set_at(int dirfd, const char *name, const struct lay_entry *e,
+		 struct stv_err **err)
 {
 	char path[STV_MAX_NAME + 64];
 	struct timespec ts[2];
@@ -183,7 +183,7 @@ apply_set_at(int dirfd, const char *name, const struct lay_entry *e,
 }
 
 void
-apply_clear_xattrs(int fd)
+lay_apply_clear_xattrs(int fd)
 {
 	stv_auto_free char *names = stv_xmalloc(XATTR_LIST_MAX);
 	ssize_t n = flistxattr(fd, names, XATTR_LIST_MAX);
@@ -194,13 +194,13 @@ apply_clear_xattrs(int fd)
 }
 
 int
-apply_set_dir(int rootfd, const char *path, const struct lay_entry *e,
-	      struct stv_err **err)
+lay_apply_set_dir(int rootfd, const char *path, const struct lay_entry *e,
+		  struct stv_err **err)
 {
 	stv_auto_fd fd = stv_fsat_open_nolinks(
 		rootfd, *path == '\0' ? "." : path, O_RDONLY | O_DIRECTORY, 0);
 
 	if (fd < 0)
 		return stv_fail_errno(err, errno, "cannot open '%s'", path);
-	return apply_set_fd(fd, e, err);
+	return lay_apply_set_fd(fd, e, err);
 }

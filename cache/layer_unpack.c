@@ -36,7 +36,7 @@ set_dirs(struct lay_view *view, int dirfd, struct stv_err **err)
 		struct lay_entry e;
 
 		if (lay_view_lookup(view, dirs.v[i - 1], &e) == 1)
-			r = apply_set_dir(dirfd, dirs.v[i - 1], &e, err);
+			r = lay_apply_set_dir(dirfd, dirs.v[i - 1], &e, err);
 	}
 	stv_strs_clear(&dirs);
 	return r;

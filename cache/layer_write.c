@@ -109,8 +109,8 @@ put_content(struct lay_writer *w, struct lay_entry *e, int fd, uint64_t offset,
 		offset += want;
 	}
 	e->digest = stv_hash_end(w->hash);
-	return cas_writer_write(w->blob, zeros, (size_t)tar_padding(e->size),
-				err);
+	return cas_writer_write(w->blob, zeros,
+				(size_t)lay_tar_padding(e->size), err);
 }
 
 /* What is written: without members that the type does not have, clamped. */
@@ -150,7 +150,7 @@ lay_writer_add(struct lay_writer *w, const struct lay_entry *entry, int fd,
 	struct lay_entry e = normal_form(w, entry);
 
 	check_order(w, &e);
-	if (tar_header(&e, &head, err) < 0 ||
+	if (lay_tar_header(&e, &head, err) < 0 ||
 	    cas_writer_write(w->blob, head.data, head.len, err) < 0)
 		return -1;
 	if (e.type == LAY_FILE) {

@@ -169,7 +169,7 @@ set_root(const struct snap *s, int fd, struct stv_err **err)
 	if (lay_toc_find(s->toc, "", &e) == 0 || e.type != LAY_DIR)
 		e = (struct lay_entry){
 			.path = "", .type = LAY_DIR, .mode = 0755};
-	return apply_set_dir(fd, "", &e, err);
+	return lay_apply_set_dir(fd, "", &e, err);
 }
 
 static int

@@ -35,7 +35,7 @@ struct ustar {
 };
 
 uint64_t
-tar_padding(uint64_t size)
+lay_tar_padding(uint64_t size)
 {
 	return (TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK;
 }
@@ -313,11 +313,12 @@ put_pax(struct stv_buf *ret, const char *name, const struct stv_buf *pax)
 	put_checksum(&h);
 	stv_buf_add(ret, &h, sizeof(h));
 	stv_buf_add(ret, pax->data, pax->len);
-	stv_buf_add(ret, zeros, (size_t)tar_padding(pax->len));
+	stv_buf_add(ret, zeros, (size_t)lay_tar_padding(pax->len));
 }
 
 int
-tar_header(const struct lay_entry *e, struct stv_buf *ret, struct stv_err **err)
+lay_tar_header(const struct lay_entry *e, struct stv_buf *ret,
+	       struct stv_err **err)
 {
 	stv_auto_buf name = STV_BUF_INIT(STV_MAX_PATH + 16);
 	stv_auto_buf pax = STV_BUF_INIT(STV_MAX_PAX_BLOCK);

@@ -12,7 +12,7 @@ struct stv_err; /* core/err.h */
 #define TAR_BLOCK 512
 
 /*
- * tar_header(e, ret, err): what stands before the content of ${e}: a pax
+ * lay_tar_header(e, ret, err): what stands before the content of ${e}: a pax
  * header where ustar's fields do not hold it, and the ustar header, appended
  * to ${ret}.  Nothing of the machine is in it: no names of users, no access
  * times, no device or inode numbers.
@@ -20,10 +20,10 @@ struct stv_err; /* core/err.h */
  * Errors: STV_E_INPUT where a name cannot be stored (it begins with ".wh.",
  *         an xattr's name has a '='), STV_E_LIMIT.
  */
-int tar_header(const struct lay_entry *e, struct stv_buf *ret,
-	       struct stv_err **err);
+int lay_tar_header(const struct lay_entry *e, struct stv_buf *ret,
+		   struct stv_err **err);
 
-/* tar_padding(size): zeros behind ${size} bytes of content. */
-uint64_t tar_padding(uint64_t size);
+/* lay_tar_padding(size): zeros behind ${size} bytes of content. */
+uint64_t lay_tar_padding(uint64_t size);
 
 #endif /* STAVE_CACHE_TAR_WRITE_H */

@@ -176,7 +176,7 @@ rewrite(const struct lay_toc *t, const struct stv_buf *tar, struct stv_buf *out)
 
 		lay_toc_get(t, i, &e);
 		/* Long fields and xattrs whose names have a '='. */
-		is_done = !e.is_sparse && tar_header(&e, &head, &err) == 0;
+		is_done = !e.is_sparse && lay_tar_header(&e, &head, &err) == 0;
 		stv_err_free(err);
 		if (!is_done)
 			break;
@@ -184,7 +184,7 @@ rewrite(const struct lay_toc *t, const struct stv_buf *tar, struct stv_buf *out)
 		if (e.type != LAY_FILE)
 			continue;
 		stv_buf_add(out, stv_buf_str(tar) + e.offset, (size_t)e.size);
-		stv_buf_add(out, zeros, (size_t)tar_padding(e.size));
+		stv_buf_add(out, zeros, (size_t)lay_tar_padding(e.size));
 	}
 	stv_buf_add(out, zeros, sizeof(zeros));
 	return is_done;
