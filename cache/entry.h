@@ -45,13 +45,13 @@ struct lay_entry {
 	uint64_t size; /* LAY_FILE */
 	int64_t mtime_s;
 	uint32_t mtime_ns;
-	const char *link; /* LAY_SYMLINK, LAY_HARDLINK */
+	const char *link;		/* LAY_SYMLINK, LAY_HARDLINK */
 	const struct lay_xattr *xattrs; /* sorted by name */
 	size_t n_xattrs;
 	struct stv_digest digest; /* LAY_FILE: SHA-256 of the content */
-	uint64_t offset;	  /* LAY_FILE: of the content in the layer tar */
-	bool is_sparse; /* LAY_FILE: holes are left out of the tar, so that
-			   the content does not lie at ${offset} in one piece */
+	uint64_t offset; /* LAY_FILE: of the content in the layer tar */
+	bool is_sparse;	 /* LAY_FILE: holes are left out of the tar, so that
+			    the content does not lie at ${offset} in one piece */
 };
 
 /*

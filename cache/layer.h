@@ -26,7 +26,7 @@ struct stv_in;	  /* core/stream.h */
 struct lay_writer;
 
 struct lay_writer_opts {
-	bool has_epoch;	 /* SOURCE_DATE_EPOCH: clamp mtimes to ${epoch} */
+	bool has_epoch; /* SOURCE_DATE_EPOCH: clamp mtimes to ${epoch} */
 	int64_t epoch;
 };
 
@@ -79,11 +79,19 @@ struct lay_changes;
  * mode, owner, xattrs, link target, size, content or mtime differs from what
  * lies below; a directory also as parent of one that is (DESIGN.md, the way of
  * a build, 5).  Overlay's own whiteouts (0:0) and opaque xattrs become
- * LAY_WHITEOUT and LAY_OPAQUE, these only where something lies below.  Sockets
- * are dropped, and removed from ${upper_fd}; overlay xattrs are dropped.
+ * LAY_WHITEOUT and LAY_OPAQUE, these only where something lies below.  The
+ * root directory itself is in no layer.  Names of one file (hard links) are
+ * changes together.
+ *
+ * ${upper_fd} is brought to what unpacking the layer gives, because it becomes
+ * its snapshot: what is no change is removed from it, and so are sockets and
+ * overlay's xattrs; times are clamped.  So scan before it is mounted as a
+ * lower directory.
  *
  * Owns:    *ret, lay_changes_free().
- * Borrows: ${lower} for the call only, ${upper_fd} as long as *ret.
+ * Errors:  STV_E_LIMIT, STV_E_IO.
+ * Borrows: ${lower} (NULL: nothing below) for the call only, ${upper_fd} as
+ *          long as *ret.
  * Threads: any.
  */
 int lay_changes_scan(struct cas_store *store, int upper_fd,
@@ -124,8 +132,7 @@ int lay_receive(struct cas_store *store, struct stv_in *in,
  * layer, decompressed on the way where needed.  Owns: *ret, stv_in_close().
  */
 int lay_open_tar(struct cas_store *store, const struct stv_digest *diff_id,
-		 struct stv_in **ret, uint64_t *ret_size,
-		 struct stv_err **err);
+		 struct stv_in **ret, uint64_t *ret_size, struct stv_err **err);
 
 /*
  * lay_snapshot(store, diff_ids, n, ret_name, err): make sure that layer
@@ -142,7 +149,8 @@ int lay_snapshot(struct cas_store *store, const struct stv_digest *diff_ids,
  * lay_snapshot_adopt(store, diff_ids, n, upper_name, err): the packed upper
  * directory ${upper_name} (relative to the store's root, in tmp/) is what
  * unpacking layer ${diff_ids}[n-1] would give: move it to its place among the
- * snapshots; where one is there already, remove ${upper_name} instead.
+ * snapshots; where one is there already, remove ${upper_name} instead (so it
+ * must not be mounted then).
  */
 int lay_snapshot_adopt(struct cas_store *store,
 		       const struct stv_digest *diff_ids, size_t n,

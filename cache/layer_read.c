@@ -241,13 +241,12 @@ set_attributes(const struct stv_archive_entry *a, struct lay_entry *e,
 	return 0;
 }
 
-/* An entry that is one: no whiteout. */
+/* An entry that is one: no whiteout.  ${link} is room for a cleaned target. */
 static int
 read_entry(struct reader *r, const struct stv_archive_entry *a,
-	   struct lay_entry *e, struct stv_err **err)
+	   struct lay_entry *e, char link[STV_MAX_PATH + 1],
+	   struct stv_err **err)
 {
-	char link[STV_MAX_PATH + 1];
-
 	if (set_type(a, e, err) < 0 || set_attributes(a, e, err) < 0 ||
 	    set_xattrs(r, a, e, err) < 0)
 		return -1;
@@ -279,7 +278,7 @@ static int
 read_any(struct reader *r, const struct stv_archive_entry *a,
 	 struct stv_err **err)
 {
-	char path[STV_MAX_PATH + 1];
+	char path[STV_MAX_PATH + 1], link[STV_MAX_PATH + 1];
 	struct lay_entry e = {.path = path};
 	enum meaning meaning;
 
@@ -288,7 +287,7 @@ read_any(struct reader *r, const struct stv_archive_entry *a,
 	meaning = meaning_of(path);
 	switch (meaning) {
 	case MEANS_ENTRY:
-		return read_entry(r, a, &e, err);
+		return read_entry(r, a, &e, link, err);
 	case MEANS_NOTHING:
 		return 0;
 	case MEANS_REFUSED:

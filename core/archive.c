@@ -196,7 +196,7 @@ int
 stv_archive_next(struct stv_archive *a, struct stv_archive_entry *ret,
 		 struct stv_err **err)
 {
-	struct archive_entry *e;
+	struct archive_entry *e = NULL;
 	int r = a->lib->archive_read_next_header(a->a, &e);
 
 	a->done = 0;
