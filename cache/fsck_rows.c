@@ -217,7 +217,7 @@ check_manifest(struct fsck *f, const char *what, const struct cas_image *img,
 	if (oci_manifest_parse(stv_buf_str(text), text->len, NULL, &m, &why) <
 	    0) {
 		fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
-			  stv_err_msg(why));
+			  stv_err_msg(stv_err_root(why)));
 		stv_err_free(why);
 		return 0;
 	}
@@ -253,7 +253,7 @@ check_image(struct fsck *f, const struct cas_image *img, struct stv_err **err)
 	if (is_there && oci_config_parse(stv_buf_str(&config), config.len,
 					 &parsed, &why) < 0) {
 		fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
-			  stv_err_msg(why));
+			  stv_err_msg(stv_err_root(why)));
 		stv_err_free(why);
 	}
 	return 0;

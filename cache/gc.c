@@ -657,10 +657,10 @@ cas_gc(struct cas_store *s, const struct cas_gc_opts *opts,
 	r = cas_lease_exclusive(s, opts->wait_ms, &lease, err);
 	if (r != 0)
 		return r;
+	cas_layout_mark(s);
 	r = collect(s, &g, err);
 	cas_reserve_make(s);
-	if (ret->n_images > 0 || ret->n_tags > 0)
-		cas_layout_refresh(s);
+	cas_layout_refresh(s);
 	tell(&g);
 	stv_strs_clear(&g.doomed);
 	cas_set_fini(&g.layers);

@@ -145,10 +145,27 @@ cas_layout_check(struct cas_store *s, struct stv_err **err)
 }
 
 void
+cas_layout_mark(struct cas_store *s)
+{
+	struct stv_err *err = NULL;
+	int own = -1, fd;
+
+	if (cas_own_tmp(s, &own, &err) < 0) {
+		stv_err_free(err);
+		return;
+	}
+	fd = openat(own, CAS_STALE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	stv_close_p(&fd);
+}
+
+void
 cas_layout_refresh(struct cas_store *s)
 {
 	struct stv_err *err = NULL;
 
 	if (cas_layout_write(s, &err) < 0)
 		stv_err_clear(&err);
+	else if (s->own_fd >= 0)
+		(void)unlinkat(s->own_fd, CAS_STALE, 0);
 }

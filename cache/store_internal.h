@@ -34,6 +34,8 @@ struct stv_err;	   /* core/err.h */
 #define CAS_RESERVE "reserve"
 /* Present while blobs may be unsynced because of --no-sync. */
 #define CAS_UNSYNCED "unsynced"
+/* In a process's tmp directory; see cas_layout_mark(). */
+#define CAS_STALE "index-is-stale"
 
 struct cas_store {
 	char *root;
@@ -128,6 +130,14 @@ int cas_layout_write(struct cas_store *s, struct stv_err **err);
 
 /* cas_layout_check(s, err): is index.json what it should be?  1, 0 or -1. */
 int cas_layout_check(struct cas_store *s, struct stv_err **err);
+
+/*
+ * cas_layout_mark(s): before a transaction that changes images or tags: say in
+ * our tmp directory that index.json is about to be old.  Who cleans up after a
+ * kill then writes it again.  On a full disk it is left out: rows must go even
+ * then.
+ */
+void cas_layout_mark(struct cas_store *s);
 
 /*
  * cas_layout_refresh(s): the same after a committed transaction, which stands

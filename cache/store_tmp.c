@@ -193,9 +193,12 @@ cas_own_close(struct cas_store *s)
 	s->own_fd = s->own_lock_fd = -1;
 }
 
-/* Remove tmp/${name} if its process is gone. */
+/*
+ * Remove tmp/${name} if its process is gone.  What that one may have left to
+ * do comes first.
+ */
 static void
-clean_one(int tmp_fd, const char *name)
+clean_one(struct cas_store *s, int tmp_fd, const char *name)
 {
 	struct stv_err *err = NULL;
 	stv_auto_fd fd = -1, lock = -1;
@@ -208,7 +211,11 @@ clean_one(int tmp_fd, const char *name)
 		return;
 	}
 	lock = lock_dir(fd);
-	if (lock >= 0 && stv_fsat_remove_tree(tmp_fd, name, &err) < 0)
+	if (lock < 0)
+		return;
+	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		cas_layout_refresh(s);
+	if (stv_fsat_remove_tree(tmp_fd, name, &err) < 0)
 		stv_err_clear(&err);
 }
 
@@ -217,7 +224,6 @@ cas_tmp_clean(struct cas_store *s)
 {
 	int fd = openat(s->root_fd, CAS_TMP,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const char *own;
 	struct dirent *de;
 	DIR *dir;
 
@@ -228,16 +234,13 @@ cas_tmp_clean(struct cas_store *s)
 		(void)close(fd);
 		return;
 	}
-	(void)pthread_mutex_lock(&s->own_lock);
-	own = s->own_name == NULL ? "" : s->own_name + strlen(CAS_TMP "/");
 	while ((de = readdir(dir)) != NULL) {
 		if (strcmp(de->d_name, ".") == 0 ||
-		    strcmp(de->d_name, "..") == 0 ||
-		    strcmp(de->d_name, own) == 0)
+		    strcmp(de->d_name, "..") == 0)
 			continue;
-		clean_one(dirfd(dir), de->d_name);
+		/* Ours, if there is one, is locked like that of the others. */
+		clean_one(s, dirfd(dir), de->d_name);
 	}
-	(void)pthread_mutex_unlock(&s->own_lock);
 	(void)closedir(dir);
 }
 
