@@ -11,6 +11,16 @@
 #   e2e_start_reference        the reference builder, unless it runs already; sets E2E_REFD
 #   e2e_serve COMMAND...       any background process, remembered
 #   e2e_cleanup                end and delete all of that
+#
+# A suite calls e2e_case for each of its cases and ends with e2e_summary:
+#
+#   e2e_case NAME FUNCTION [ARG...]   runs the function in a subshell with errexit, in an empty directory and with
+#                              a new store (STAVE_ROOT) in it; prints "ok NAME", "FAILED NAME: why" or
+#                              "skipped NAME: why". With E2E_ONLY set only the names that match that pattern.
+#   e2e_fail WHY, e2e_skip WHY       end the case
+#   e2e_same WHAT GOT WANT     e2e_has WHAT TEXT PART     e2e_hasnt WHAT TEXT PART     end it where that is not so
+#   e2e_exits STATUS COMMAND...      runs it, output in $E2E_OUT and $E2E_ERR; ends the case at another status
+#   e2e_summary SUITE          the last line; returns 1 if a case failed
 
 E2E_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 E2E_PIDS=()
@@ -122,4 +132,56 @@ e2e_cleanup() {
     E2E_STARTED_REF=
     [ -z "$E2E_TMP" ] || rm -rf --one-file-system "$E2E_TMP"
     E2E_TMP=
+}
+
+E2E_PASSED=0 E2E_FAILED=0 E2E_SKIPPED=0
+
+e2e_fail() { echo "$*"; exit 1; }
+e2e_skip() { echo "$*"; exit 77; }
+
+e2e_same() { [ "$2" = "$3" ] || e2e_fail "$1: '$2' instead of '$3'"; }
+e2e_has() { case $2 in *"$3"*) ;; *) e2e_fail "$1: no '$3' in: $2" ;; esac; }
+e2e_hasnt() { case $2 in *"$3"*) e2e_fail "$1: '$3' in: $2" ;; esac; }
+
+e2e_exits() {
+    local want=$1 rc=0
+    shift
+    "$@" >.e2e-out 2>.e2e-err || rc=$?
+    # shellcheck disable=SC2034 # for the sourcing script
+    E2E_OUT=$(tr -d '\0' <.e2e-out)
+    E2E_ERR=$(tr -d '\0' <.e2e-err)
+    [ "$rc" -eq "$want" ] || e2e_fail "exit status $rc instead of $want of: $* | ${E2E_ERR: -1500}"
+}
+
+e2e_case() {
+    local name=$1 rc why dir
+    shift
+    # shellcheck disable=SC2053 # a pattern
+    [[ $name == ${E2E_ONLY:-*} ]] || return 0
+    e2e_tmp
+    dir=$E2E_TMP/case
+    mkdir "$dir"
+    set +e
+    # The output goes to a file: a process that a failed case left behind must not keep us waiting.
+    (
+        set -e
+        trap - EXIT
+        cd "$dir"
+        export STAVE_ROOT=$dir/.store
+        "$@"
+    ) >"$E2E_TMP/case.out" 2>&1 </dev/null
+    rc=$?
+    set -e
+    why=$(tail -n 25 "$E2E_TMP/case.out")
+    case $rc in
+        0) echo "ok $name"; E2E_PASSED=$((E2E_PASSED + 1)) ;;
+        77) echo "skipped $name: $why"; E2E_SKIPPED=$((E2E_SKIPPED + 1)) ;;
+        *) echo "FAILED $name: ${why:-status $rc}"; E2E_FAILED=$((E2E_FAILED + 1)) ;;
+    esac
+    rm -rf --one-file-system "$dir"
+}
+
+e2e_summary() {
+    echo "$1: $E2E_PASSED passed, $E2E_FAILED failed, $E2E_SKIPPED skipped"
+    [ "$E2E_FAILED" -eq 0 ]
 }
