@@ -31,6 +31,8 @@
 #define NAME_PREFIX "stave-"
 /* How long the kernel may take to let go of dead processes: 2 ms a try. */
 #define MAX_REMOVE_TRIES 500
+/* How many names of others may be in the way. */
+#define MAX_NAME_TRIES 256
 
 /* ---- the device filter --------------------------------------------------- */
 
@@ -270,9 +272,18 @@ open_own_dir(const char *cgroups, const char *mounts, const char *controller)
 static int
 make_dir(struct sbx *sbx, int base, struct sbx_cgroup *ret)
 {
-	(void)snprintf(ret->name, sizeof(ret->name), NAME_PREFIX "%ld-%lu",
-		       (long)getpid(), sbx->next_cgroup++);
-	if (mkdirat(base, ret->name, 0755) < 0) {
+	int rc = -1;
+
+	/* A dead stave, or one of another pid namespace, had our pid. */
+	for (int i = 0; i < MAX_NAME_TRIES && rc < 0; i++) {
+		(void)snprintf(ret->name, sizeof(ret->name),
+			       NAME_PREFIX "%ld-%lu", (long)getpid(),
+			       sbx->next_cgroup++);
+		rc = mkdirat(base, ret->name, 0755);
+		if (rc < 0 && errno != EEXIST)
+			break;
+	}
+	if (rc < 0) {
 		ret->name[0] = '\0';
 		return -1;
 	}

@@ -159,7 +159,7 @@ struct sbx {
 	enum sbx_devices devices;
 	int cgroup2_base, cgroup1_base; /* own directories, or -1 */
 	int devices_prog;		/* BPF, or -1 */
-	unsigned long next_cgroup;
+	_Atomic unsigned long next_cgroup;
 	int vmstat_fd;
 };
 
