@@ -286,9 +286,14 @@ open_file(struct cas_store *s, const char *path, int flags,
 	if (set_up(s, err) < 0 || read_version(s, &version, err) < 0 ||
 	    check_version(s, version, err) < 0)
 		return -1;
-	if (version == 0 && !s->is_readonly)
+	if (version != 0)
+		return 0;
+	if (!s->is_readonly)
 		return make_schema(s, err);
-	return 0;
+	/* Its maker died, or had no space, before the tables were there. */
+	(void)sqlite3_close_v2(s->db->h);
+	s->db->h = NULL;
+	return open_empty(s, err);
 }
 
 /*
