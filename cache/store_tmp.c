@@ -178,14 +178,47 @@ cas_store_tmpdir(struct cas_store *s, char **ret_name, int *ret_fd,
 	return 0;
 }
 
+/*
+ * index.json could not be written: all goes but the note that says so, and
+ * the next command finds it.
+ */
+static void
+remove_all_but_note(struct cas_store *s)
+{
+	int fd = openat(s->own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct stv_err *err = NULL;
+	struct dirent *de;
+
+	if (dir == NULL) {
+		stv_close_p(&fd);
+		return;
+	}
+	while ((de = readdir(dir)) != NULL) {
+		if (strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0 ||
+		    strcmp(de->d_name, "lock") == 0 ||
+		    strcmp(de->d_name, CAS_STALE) == 0)
+			continue;
+		if (stv_fsat_remove_tree(fd, de->d_name, &err) < 0)
+			stv_err_clear(&err);
+	}
+	(void)closedir(dir);
+}
+
 void
 cas_own_close(struct cas_store *s)
 {
 	struct stv_err *err = NULL;
 
-	if (s->own_name != NULL && s->own_pid == getpid() &&
-	    stv_fsat_remove_tree(s->root_fd, s->own_name, &err) < 0)
-		stv_err_clear(&err); /* the next command will try again */
+	if (s->own_name != NULL && s->own_pid == getpid()) {
+		if (faccessat(s->own_fd, CAS_STALE, F_OK,
+			      AT_SYMLINK_NOFOLLOW) == 0)
+			remove_all_but_note(s);
+		else if (stv_fsat_remove_tree(s->root_fd, s->own_name, &err) <
+			 0)
+			stv_err_clear(&err); /* the next command tries again */
+	}
 	free(s->own_name);
 	s->own_name = NULL;
 	stv_close_p(&s->own_fd);

@@ -327,7 +327,36 @@ Test(meta, a_kill_leaves_the_old_or_the_new_image)
 		cr_expect(stv_digest_equal(&img.manifest, &a) ||
 			  stv_digest_equal(&img.manifest, &b));
 	}
+	cas_store_close(store);
 	cr_expect_eq(scratch_count(dir, "tmp"), 0);
+	store = scratch_open(dir);
+}
+
+/* Killed between the transaction and index.json: the next one writes it. */
+Test(meta, index_json_is_made_good_after_a_kill)
+{
+	struct stv_buf text = STV_BUF_INIT(100000);
+	struct stv_err *err = NULL;
+	int status;
+	pid_t pid;
+
+	(void)scratch_image(store, "one", TAG_A);
+	pid = fork();
+	if (pid == 0) {
+		store = scratch_open(dir);
+		cas_layout_mark(store);
+		if (unlink(scratch_path(dir, "index.json")) < 0)
+			_exit(1);
+		_exit(0); /* without cas_store_close(): like a kill */
+	}
+	(void)waitpid(pid, &status, 0);
+	cr_assert_eq(status, 0);
+	reopen();
+	ok(stv_fsat_read_file(store->root_fd, "index.json", 100000, &text,
+			      &err),
+	   err);
+	cr_expect(strstr(stv_buf_str(&text), TAG_A) != NULL);
+	stv_buf_fini(&text);
 }
 
 Test(meta, a_store_for_reading_is_not_written)
