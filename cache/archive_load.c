@@ -43,8 +43,7 @@ struct load {
 	STV_VEC(struct pending) images;
 };
 
-/* ---- parts of images ------------------------------------------------------
- */
+/* ---- parts of images -------------------------------------------------- */
 
 static int
 lacks(const char *what, const struct stv_digest *d, struct stv_err **err)
@@ -122,8 +121,7 @@ choose(struct load *ld, struct pending *p, const struct oci_config *config,
 	p->image.size = size;
 }
 
-/* ---- OCI layout -----------------------------------------------------------
- */
+/* ---- OCI layout ------------------------------------------------------- */
 
 static int
 take_layers(struct load *ld, const struct oci_manifest *m,
@@ -350,8 +348,7 @@ read_layout(struct load *ld, const struct load_file *index,
 	return 0;
 }
 
-/* ---- docker archive -------------------------------------------------------
- */
+/* ---- docker archive --------------------------------------------------- */
 
 /* One entry of manifest.json while its OCI manifest is made. */
 struct docker_image {
@@ -475,8 +472,7 @@ read_docker(struct load *ld, const struct load_file *f, struct stv_err **err)
 	return r;
 }
 
-/* ---- all together ---------------------------------------------------------
- */
+/* ---- all together ----------------------------------------------------- */
 
 static int
 read_images(struct load *ld, struct stv_err **err)

@@ -66,8 +66,7 @@ add_blob(struct save *v, const struct stv_digest *d)
 	add_part(v, d, "blobs/sha256/", "");
 }
 
-/* ---- what belongs to an image ---------------------------------------------
- */
+/* ---- what belongs to an image ----------------------------------------- */
 
 static int
 read_doc(struct save *v, const struct stv_digest *d, struct stv_buf *ret,
@@ -298,8 +297,7 @@ add_image(struct save *v, const struct cas_save_image *image,
 	return 0;
 }
 
-/* ---- files ----------------------------------------------------------------
- */
+/* ---- files ------------------------------------------------------------ */
 
 static int
 put(struct save *v, const void *p, size_t n, struct stv_err **err)

@@ -27,8 +27,7 @@
 /* How often index.json is looked at while others write to the store. */
 #define TRIES 5
 
-/* ---- tables of contents ---------------------------------------------------
- */
+/* ---- tables of contents ----------------------------------------------- */
 
 /* Is the file a sound table?  1, 0 or -1. */
 static int
@@ -87,8 +86,7 @@ on_toc(struct cas_store *s, void *arg, int dirfd, const char *name,
 	return 0;
 }
 
-/* ---- snapshots ------------------------------------------------------------
- */
+/* ---- snapshots -------------------------------------------------------- */
 
 /* A row of an unpacked layer. */
 struct row {
@@ -270,8 +268,7 @@ check_snapshots(struct fsck *f, struct stv_err **err)
 	return r;
 }
 
-/* ---- index.json -----------------------------------------------------------
- */
+/* ---- index.json ------------------------------------------------------- */
 
 /*
  * A writer commits first and writes the file then: while others work it is

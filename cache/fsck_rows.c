@@ -33,8 +33,7 @@ name_it(char buf[STV_DIGEST_STR_MAX + 16], const char *noun,
 	return buf;
 }
 
-/* ---- layers ---------------------------------------------------------------
- */
+/* ---- layers ----------------------------------------------------------- */
 
 struct layers {
 	STV_VEC(struct cas_layer) list;
@@ -168,8 +167,7 @@ check_layers(struct fsck *f, struct stv_err **err)
 	return r;
 }
 
-/* ---- images ---------------------------------------------------------------
- */
+/* ---- images ----------------------------------------------------------- */
 
 /* One blob that an image names. */
 static int
@@ -273,8 +271,7 @@ on_image(void *arg, const struct cas_image *img)
 	return check_image(each->f, img, each->err);
 }
 
-/* ---- rows that nothing can come of ----------------------------------------
- */
+/* ---- rows that nothing can come of ------------------------------------ */
 
 /* A query for them, and how they are deleted. */
 struct dangling {

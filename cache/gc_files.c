@@ -208,8 +208,7 @@ cas_other_bytes(struct cas_store *s, uint64_t *sum, struct stv_err **err)
 	return cas_folder_bytes(s, CAS_LOGS, sum, err);
 }
 
-/* ---- snapshots ------------------------------------------------------------
- */
+/* ---- snapshots -------------------------------------------------------- */
 
 static struct cas_snapshot *
 find_snapshot(struct cas_snapshots *all, const char *name)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/digest.h"
+#include "core/strs.h"
 #include "core/vec.h"
 
 #include "cache/gc.h"
@@ -80,5 +81,31 @@ int cas_folder_bytes(struct cas_store *s, const char *folder, uint64_t *sum,
  * snapshots.
  */
 int cas_other_bytes(struct cas_store *s, uint64_t *sum, struct stv_err **err);
+
+/* Something removed, told to the caller once the transaction stands. */
+struct removed {
+	enum cas_gc_kind kind;
+	char *name;
+	uint64_t size;
+};
+
+/* One collection. */
+struct gc {
+	const struct cas_gc_opts *opts;
+	struct cas_gc_result *result;
+	STV_VEC(struct removed) removed;
+	struct stv_strs doomed; /* snapshots that the cap wants to go */
+	uint64_t need;		/* bytes to free for the cap */
+	uint64_t freed;		/* of them, so far */
+	struct cas_set layers;
+	struct cas_set blobs;
+};
+
+/* gc_note(g, kind, name, size): something that the caller will be told. */
+void gc_note(struct gc *g, enum cas_gc_kind kind, const char *name,
+	     uint64_t size);
+
+/* gc_sweep(s, g, err): remove the files that no row needs. */
+int gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err);
 
 #endif /* STAVE_CACHE_GC_INTERNAL_H */

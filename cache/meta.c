@@ -164,8 +164,7 @@ cas_layer_put(struct cas_store *s, const struct cas_layer *l,
 	return r;
 }
 
-/* ---- images ---------------------------------------------------------------
- */
+/* ---- images ----------------------------------------------------------- */
 
 static void
 read_image(sqlite3_stmt *st, struct cas_image *ret)

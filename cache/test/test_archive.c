@@ -40,8 +40,7 @@ end(void)
 
 TestSuite(archive, .init = begin, .fini = end);
 
-/* ---- helpers --------------------------------------------------------------
- */
+/* ---- helpers ---------------------------------------------------------- */
 
 static char *
 normalize(const char *name, struct stv_err **err)
@@ -182,8 +181,7 @@ expect_refused(const struct stv_buf *tar, enum stv_code code, const char *why)
 	cr_expect_eq(n_images(other), 0, "%s", why);
 }
 
-/* ---- round trips ----------------------------------------------------------
- */
+/* ---- round trips ------------------------------------------------------ */
 
 struct trip {
 	enum cas_archive_format format;
@@ -341,8 +339,7 @@ Test(archive, a_tag_that_moves_is_said)
 	stv_strs_clear(&tags);
 }
 
-/* ---- archives of other tools ----------------------------------------------
- */
+/* ---- archives of other tools ------------------------------------------ */
 
 /* A layer's tar and its diff ID as text. */
 static struct stv_digest
