@@ -212,7 +212,10 @@ void bld_shell(const struct bld_stage *st, const char *text,
 /* bld_stage_main(arg): the thread of a struct bld_stage. */
 void *bld_stage_main(void *arg);
 
-/* bld_stage_done(b, st): release what waits for ${st}; the lock is held. */
+/*
+ * bld_fail(b, e): the build ends with this error, or with an earlier one; the
+ * lock is held.  Takes: ${e}.
+ */
 void bld_fail(struct bld_build *b, struct stv_err *e);
 
 /* bld_is_over(b): has the build failed or been interrupted? */
@@ -279,10 +282,18 @@ void bld_apply(struct bld_stage *st, const struct bld_outcome *out,
 
 /* --- run_step.c, copy_step.c --- */
 
+/*
+ * bld_run_step(st, step, err): a RUN: from the cache, or in the sandbox.
+ * Errors: STV_E_STEP_FAILED with the command's status, and the sandbox's.
+ */
 int bld_run_step(struct bld_stage *st, const struct bld_step *step,
 		 struct stv_err **err);
+
+/* bld_copy_step(st, step, err): a COPY or ADD (builder/copy.h). */
 int bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 		  struct stv_err **err);
+
+/* bld_workdir_step(st, step, err): a WORKDIR, its directory made. */
 int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 		     struct stv_err **err);
 

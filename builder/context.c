@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "core/digest.h"
 #include "core/err.h"
 #include "core/fsat.h"
@@ -322,6 +323,8 @@ hash_fd(struct bld_context *ctx, int fd, const char *path,
 	for (;;) {
 		ssize_t n = read(fd, ctx->buf, READ_SIZE);
 
+		if (stv_cancel_check(err) < 0)
+			return -1;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

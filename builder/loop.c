@@ -10,6 +10,7 @@
 
 #include "cache/store.h"
 #include "core/buf.h"
+#include "core/cancel.h"
 #include "core/err.h"
 #include "core/mem.h"
 #include "core/stream.h"
@@ -247,6 +248,7 @@ end_commands(struct bld_build *b, struct ending *e)
 		return;
 	if (!e->is_begun) {
 		e->is_begun = true;
+		stv_cancel_set(true);
 		e->deadline_ns = stv_now_ns() + GRACE_NS;
 		kill_all(b, SIGTERM);
 	}
@@ -391,6 +393,7 @@ bld_loop(struct bld_build *b, struct stv_err **err)
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (b->stages.v[i]->has_thread)
 			(void)pthread_join(b->stages.v[i]->thread, NULL);
+	stv_cancel_set(false);
 	(void)close(signal_fd);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (b->cancel_signal != 0)

@@ -59,7 +59,7 @@ static int
 take_doc(struct load *ld, const struct oci_descriptor *d, const char *what,
 	 struct pending *p, const struct load_file **ret, struct stv_err **err)
 {
-	const struct load_file *f = load_stage_blob(&ld->stage, &d->digest);
+	const struct load_file *f = cas_stage_blob(&ld->stage, &d->digest);
 	struct stv_digest got;
 
 	if (f == NULL || f->kind != LOAD_DOC)
@@ -132,7 +132,7 @@ take_layers(struct load *ld, const struct oci_manifest *m,
 		return -1;
 	for (size_t i = 0; i < m->n_layers; i++) {
 		const struct load_file *f =
-			load_stage_blob(&ld->stage, &m->layers[i].digest);
+			cas_stage_blob(&ld->stage, &m->layers[i].digest);
 
 		if (f == NULL || f->kind != LOAD_LAYER)
 			return lacks("layer", &m->layers[i].digest, err);
@@ -180,11 +180,11 @@ take_attachment(struct load *ld, const struct oci_descriptor *d,
 	    oci_manifest_parse(stv_buf_str(&f->text), f->text.len,
 			       d->media_type, &m, err) < 0)
 		return -1;
-	if (load_stage_blob(&ld->stage, &m->config.digest) != NULL &&
+	if (cas_stage_blob(&ld->stage, &m->config.digest) != NULL &&
 	    take_doc(ld, &m->config, "config", p, &part, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m->n_layers; i++) {
-		part = load_stage_blob(&ld->stage, &m->layers[i].digest);
+		part = cas_stage_blob(&ld->stage, &m->layers[i].digest);
 		if (part == NULL)
 			continue;
 		if (part->kind == LOAD_DOC) {
@@ -242,7 +242,7 @@ take_index(struct load *ld, const struct oci_descriptor *d, struct pending *p,
 	for (size_t i = 0; i < x->n_manifests; i++) {
 		const struct oci_descriptor *child = &x->manifests[i];
 
-		if (load_stage_blob(&ld->stage, &child->digest) == NULL)
+		if (cas_stage_blob(&ld->stage, &child->digest) == NULL)
 			continue;
 		if (take_image(ld, child, p, depth + 1, err) < 0)
 			return -1;
@@ -254,7 +254,7 @@ static int
 take_image(struct load *ld, const struct oci_descriptor *d, struct pending *p,
 	   unsigned int depth, struct stv_err **err)
 {
-	const struct load_file *f = load_stage_blob(&ld->stage, &d->digest);
+	const struct load_file *f = cas_stage_blob(&ld->stage, &d->digest);
 
 	if (f == NULL || f->kind != LOAD_DOC)
 		return lacks("manifest", &d->digest, err);
@@ -370,7 +370,7 @@ parse_entry(struct load *ld, const json_t *o, struct docker_image *ret,
 	    stv_json_get_strs(o, "", "Layers", &ret->layers, NULL, err) < 0 ||
 	    stv_json_get_strs(o, "", "RepoTags", &ret->tags, NULL, err) < 0)
 		return -1;
-	ret->config_file = load_stage_find(&ld->stage, name);
+	ret->config_file = cas_stage_find(&ld->stage, name);
 	if (ret->config_file == NULL || ret->config_file->kind != LOAD_DOC)
 		return stv_fail(err, STV_E_INPUT,
 				"the archive lacks the config '%.200s'", name);
@@ -383,7 +383,7 @@ add_docker_layer(struct load *ld, const char *name,
 		 const struct stv_digest *diff_id, struct oci_manifest *m,
 		 struct pending *p, struct stv_err **err)
 {
-	const struct load_file *f = load_stage_find(&ld->stage, name);
+	const struct load_file *f = cas_stage_find(&ld->stage, name);
 	struct oci_descriptor *d = &m->layers[m->n_layers];
 
 	if (f == NULL || f->kind != LOAD_LAYER)
@@ -477,11 +477,11 @@ read_docker(struct load *ld, const struct load_file *f, struct stv_err **err)
 static int
 read_images(struct load *ld, struct stv_err **err)
 {
-	const struct load_file *f = load_stage_find(&ld->stage, "index.json");
+	const struct load_file *f = cas_stage_find(&ld->stage, "index.json");
 
 	if (f != NULL && f->kind == LOAD_DOC)
 		return read_layout(ld, f, err);
-	f = load_stage_find(&ld->stage, "manifest.json");
+	f = cas_stage_find(&ld->stage, "manifest.json");
 	if (f != NULL && f->kind == LOAD_DOC)
 		return read_docker(ld, f, err);
 	stv_fail(err, STV_E_INPUT,
@@ -537,7 +537,7 @@ static int
 load_all(struct load *ld, struct stv_in *in, struct cas_loaded *ret,
 	 struct stv_err **err)
 {
-	if (load_stage_read(ld->store, in, &ld->stage, err) < 0 ||
+	if (cas_stage_read(ld->store, in, &ld->stage, err) < 0 ||
 	    read_images(ld, err) < 0)
 		return -1;
 	return put_images(ld, ret, err);
@@ -562,7 +562,7 @@ cas_load(struct cas_store *s, struct stv_in *in,
 		stv_strs_clear(&ld.images.v[i].tags);
 	}
 	stv_vec_fini(&ld.images);
-	load_stage_fini(&ld.stage);
+	cas_stage_fini(&ld.stage);
 	stv_platform_fini(&ld.host);
 	if (r < 0)
 		cas_loaded_fini(ret);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/digest.h"
 #include "core/err.h"
@@ -100,6 +101,8 @@ put(struct cas_writer *w, const void *p, size_t n, struct stv_err **err)
 {
 	uint64_t written = w->size - w->fill;
 
+	if (stv_cancel_check(err) < 0)
+		return -1;
 	stv_hash_add(w->hash, p, n);
 	if (stv_write_all(w->fd, p, n) < 0)
 		return stv_fail_errno_as(err, STV_E_IO, errno,

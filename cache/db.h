@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include <sqlite3.h>
+#include <stddef.h>
 
 struct cas_store;  /* cache/store.h */
 struct stv_digest; /* core/digest.h */

@@ -22,8 +22,8 @@
 #include "cache/fsck.h"
 
 void
-fsck_find(struct fsck *f, enum cas_finding_kind kind, bool is_repaired,
-	  const char *what, const char *fmt, ...)
+cas_fsck_find(struct fsck *f, enum cas_finding_kind kind, bool is_repaired,
+	      const char *what, const char *fmt, ...)
 {
 	char text[512];
 	struct cas_finding finding = {
@@ -122,11 +122,11 @@ check_blob(struct fsck *f, const struct stv_digest *d, struct stv_err **err)
 		return -1;
 	}
 	if (why != NULL)
-		fsck_find(f, CAS_FSCK_DAMAGED, can_go, what, "%s",
-			  stv_err_msg(why));
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, can_go, what, "%s",
+			      stv_err_msg(why));
 	else
-		fsck_find(f, CAS_FSCK_DAMAGED, can_go, what, "its bytes are %s",
-			  stv_digest_str(&got, is));
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, can_go, what,
+			      "its bytes are %s", stv_digest_str(&got, is));
 	stv_err_free(why);
 	return 0;
 }
@@ -145,7 +145,7 @@ on_blob(struct cas_store *s, void *arg, int dirfd, const char *name,
 	    stv_digest_parse_hex(name, strlen(name), &d) == 0)
 		return check_blob(f, &d, err);
 	(void)snprintf(what, sizeof(what), "%s/%s", CAS_BLOBS, name);
-	fsck_find(f, CAS_FSCK_STRANGE, false, what, "it is no blob");
+	cas_fsck_find(f, CAS_FSCK_STRANGE, false, what, "it is no blob");
 	return 0;
 }
 
@@ -170,7 +170,7 @@ read_kept(struct fsck *f, struct stv_err **err)
 }
 
 int
-fsck_blobs(struct fsck *f, struct stv_err **err)
+cas_fsck_blobs(struct fsck *f, struct stv_err **err)
 {
 	if (read_kept(f, err) < 0 ||
 	    cas_each_file(f->store, CAS_BLOBS, on_blob, f, err) < 0)
@@ -181,8 +181,8 @@ fsck_blobs(struct fsck *f, struct stv_err **err)
 }
 
 int
-fsck_blob(struct fsck *f, const struct stv_digest *d, enum fsck_state *ret,
-	  struct stv_err **err)
+cas_fsck_blob(struct fsck *f, const struct stv_digest *d, enum fsck_state *ret,
+	      struct stv_err **err)
 {
 	if (!cas_set_has(&f->good, d) && !cas_set_has(&f->bad, d) &&
 	    cas_blob_has(f->store, d)) {
@@ -210,8 +210,8 @@ check_database(struct fsck *f, struct stv_err **err)
 	st = cas_db_stmt(f->store, "PRAGMA quick_check(1)", err);
 	r = st == NULL ? -1 : cas_db_step(f->store, st, err);
 	if (r == 1 && strcmp(cas_db_col_text(st, 0), "ok") != 0)
-		fsck_find(f, CAS_FSCK_DAMAGED, false, CAS_META, "%s",
-			  cas_db_col_text(st, 0));
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, false, CAS_META, "%s",
+			      cas_db_col_text(st, 0));
 	cas_db_leave(f->store);
 	return r < 0 ? -1 : 0;
 }
@@ -219,10 +219,10 @@ check_database(struct fsck *f, struct stv_err **err)
 static int
 check_all(struct fsck *f, struct stv_err **err)
 {
-	if (check_database(f, err) < 0 || fsck_blobs(f, err) < 0 ||
-	    fsck_rows(f, err) < 0)
+	if (check_database(f, err) < 0 || cas_fsck_blobs(f, err) < 0 ||
+	    cas_fsck_rows(f, err) < 0)
 		return -1;
-	return fsck_derived(f, err);
+	return cas_fsck_derived(f, err);
 }
 
 int

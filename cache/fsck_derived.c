@@ -81,8 +81,8 @@ on_toc(struct cas_store *s, void *arg, int dirfd, const char *name,
 		return stv_fail_errno(err, errno, "cannot remove '%s/%s'",
 				      CAS_TOC, name);
 	(void)snprintf(what, sizeof(what), "%s/%s", CAS_TOC, name);
-	fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
-		  "the table of contents is damaged");
+	cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
+		      "the table of contents is damaged");
 	return 0;
 }
 
@@ -246,11 +246,11 @@ check_snapshot(struct fsck *f, struct row *row, struct stv_err **err)
 		return -1;
 	(void)snprintf(what, sizeof(what), "%s/%s", CAS_SNAPSHOTS, row->name);
 	if (wrong[0] == '\0')
-		fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
-			  "the unpacked layer is not there");
+		cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
+			      "the unpacked layer is not there");
 	else
-		fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
-			  "'%.300s' is not as its layer has it", wrong);
+		cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
+			      "'%.300s' is not as its layer has it", wrong);
 	return 0;
 }
 
@@ -288,13 +288,13 @@ check_index(struct fsck *f, struct stv_err **err)
 		return r < 0 ? -1 : 0;
 	if (f->opts->is_repair && cas_layout_write(f->store, err) < 0)
 		return -1;
-	fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, CAS_INDEX,
-		  "it does not list the images that are here");
+	cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, CAS_INDEX,
+		      "it does not list the images that are here");
 	return 0;
 }
 
 int
-fsck_derived(struct fsck *f, struct stv_err **err)
+cas_fsck_derived(struct fsck *f, struct stv_err **err)
 {
 	if (cas_each_file(f->store, CAS_TOC, on_toc, f, err) < 0 ||
 	    check_snapshots(f, err) < 0)

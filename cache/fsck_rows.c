@@ -135,23 +135,23 @@ check_layer(struct fsck *f, struct cas_layer *l, struct stv_err **err)
 	enum fsck_state state;
 
 	f->result->n_layers++;
-	if (fsck_blob(f, &l->blob, &state, err) < 0)
+	if (cas_fsck_blob(f, &l->blob, &state, err) < 0)
 		return -1;
 	if (state == FSCK_NONE) {
 		if (repair(f, delete_layer, l, err) < 0)
 			return -1;
-		fsck_find(f, CAS_FSCK_DANGLING, f->opts->is_repair,
-			  name_it(what, "layer", &l->diff_id),
-			  "its blob is not there");
+		cas_fsck_find(f, CAS_FSCK_DANGLING, f->opts->is_repair,
+			      name_it(what, "layer", &l->diff_id),
+			      "its blob is not there");
 		return 0;
 	}
 	if (state == FSCK_GOOD && !is_plain && f->opts->is_thorough &&
 	    unpacks_to(f, l, &is_right, err) < 0)
 		return -1;
 	if (!is_right)
-		fsck_find(f, CAS_FSCK_DAMAGED, false,
-			  name_it(what, "layer", &l->diff_id),
-			  "its blob does not unpack to it");
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, false,
+			      name_it(what, "layer", &l->diff_id),
+			      "its blob does not unpack to it");
 	return 0;
 }
 
@@ -177,12 +177,12 @@ check_part(struct fsck *f, const char *what, const char *noun,
 	char str[STV_DIGEST_STR_MAX];
 	enum fsck_state state;
 
-	if (fsck_blob(f, d, &state, err) < 0)
+	if (cas_fsck_blob(f, d, &state, err) < 0)
 		return -1;
 	if (state == FSCK_NONE)
-		fsck_find(f, CAS_FSCK_MISSING, false, what,
-			  "its %s %s is not there", noun,
-			  stv_digest_str(d, str));
+		cas_fsck_find(f, CAS_FSCK_MISSING, false, what,
+			      "its %s %s is not there", noun,
+			      stv_digest_str(d, str));
 	return 0;
 }
 
@@ -194,7 +194,7 @@ read_doc(struct fsck *f, const struct stv_digest *d, struct stv_buf *ret,
 	enum fsck_state state;
 
 	*ret_is_there = false;
-	if (fsck_blob(f, d, &state, err) < 0)
+	if (cas_fsck_blob(f, d, &state, err) < 0)
 		return -1;
 	if (state != FSCK_GOOD)
 		return 0;
@@ -214,14 +214,14 @@ check_manifest(struct fsck *f, const char *what, const struct cas_image *img,
 		return 0;
 	if (oci_manifest_parse(stv_buf_str(text), text->len, NULL, &m, &why) <
 	    0) {
-		fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
-			  stv_err_msg(stv_err_root(why)));
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
+			      stv_err_msg(stv_err_root(why)));
 		stv_err_free(why);
 		return 0;
 	}
 	if (!stv_digest_equal(&m->config.digest, &img->config))
-		fsck_find(f, CAS_FSCK_DAMAGED, false, what,
-			  "its config is not what its manifest says");
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, false, what,
+			      "its config is not what its manifest says");
 	for (size_t i = 0; i < m->n_layers; i++)
 		if (check_part(f, what, "layer", &m->layers[i].digest, err) < 0)
 			return -1;
@@ -250,8 +250,8 @@ check_image(struct fsck *f, const struct cas_image *img, struct stv_err **err)
 		return -1;
 	if (is_there && oci_config_parse(stv_buf_str(&config), config.len,
 					 &parsed, &why) < 0) {
-		fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
-			  stv_err_msg(stv_err_root(why)));
+		cas_fsck_find(f, CAS_FSCK_DAMAGED, false, what, "%s",
+			      stv_err_msg(stv_err_root(why)));
 		stv_err_free(why);
 	}
 	return 0;
@@ -341,8 +341,8 @@ check_dangling(struct fsck *f, const struct dangling *d, struct stv_err **err)
 	for (size_t i = 0; r == 0 && i < found.len; i++) {
 		(void)snprintf(what, sizeof(what), "%s %s", d->noun,
 			       found.v[i]);
-		fsck_find(f, CAS_FSCK_DANGLING, f->opts->is_repair, what, "%s",
-			  d->text);
+		cas_fsck_find(f, CAS_FSCK_DANGLING, f->opts->is_repair, what,
+			      "%s", d->text);
 	}
 	stv_strs_clear(&found);
 	return r;
@@ -365,7 +365,7 @@ count_records(struct fsck *f, struct stv_err **err)
 }
 
 int
-fsck_rows(struct fsck *f, struct stv_err **err)
+cas_fsck_rows(struct fsck *f, struct stv_err **err)
 {
 	struct each each = {f, err};
 

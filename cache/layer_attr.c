@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
@@ -21,6 +22,9 @@
 #define COPY_SIZE ((size_t)256 << 10)
 /* Above this the kernel copies; below, two system calls are quicker. */
 #define RANGE_SIZE ((uint64_t)1 << 20)
+
+/* What the kernel copies between two looks at whether to end. */
+#define RANGE_MAX ((uint64_t)64 << 20)
 
 static int
 cut_off(const struct lay_entry *e, struct stv_err **err)
@@ -37,10 +41,12 @@ copy_range(int from, const struct lay_entry *e, int fd, struct stv_err **err)
 	uint64_t left = e->size;
 
 	while (left > 0) {
-		ssize_t n = copy_file_range(
-			from, &at, fd, NULL,
-			left > SSIZE_MAX ? SSIZE_MAX : (size_t)left, 0);
+		ssize_t n =
+			copy_file_range(from, &at, fd, NULL,
+					left > RANGE_MAX ? RANGE_MAX : left, 0);
 
+		if (stv_cancel_check(err) < 0)
+			return -1;
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && left == e->size && errno != ENOSPC &&
@@ -100,6 +106,8 @@ lay_apply_copy(struct apply_source *src, const struct lay_entry *e, int fd,
 		size_t want = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
 		int64_t got;
 
+		if (stv_cancel_check(err) < 0)
+			return -1;
 		if (src->fd >= 0) {
 			got = stv_pread_all(src->fd, src->buf, want, at);
 			if (got < 0)

@@ -379,8 +379,8 @@ sort_files(struct load_stage *st, struct stv_err **err)
 }
 
 int
-load_stage_read(struct cas_store *s, struct stv_in *in, struct load_stage *ret,
-		struct stv_err **err)
+cas_stage_read(struct cas_store *s, struct stv_in *in, struct load_stage *ret,
+	       struct stv_err **err)
 {
 	stv_auto(stv_archive) *a = NULL;
 	struct stv_archive_entry e;
@@ -395,7 +395,7 @@ load_stage_read(struct cas_store *s, struct stv_in *in, struct load_stage *ret,
 }
 
 const struct load_file *
-load_stage_find(const struct load_stage *st, const char *name)
+cas_stage_find(const struct load_stage *st, const char *name)
 {
 	struct load_file key = {0};
 	char *copy = stv_xstrdup(name);
@@ -416,16 +416,16 @@ load_stage_find(const struct load_stage *st, const char *name)
 }
 
 const struct load_file *
-load_stage_blob(const struct load_stage *st, const struct stv_digest *d)
+cas_stage_blob(const struct load_stage *st, const struct stv_digest *d)
 {
 	char name[sizeof(BLOBS) + STV_DIGEST_STR_MAX] = BLOBS;
 
 	(void)stv_digest_hex(d, name + strlen(BLOBS));
-	return load_stage_find(st, name);
+	return cas_stage_find(st, name);
 }
 
 void
-load_stage_fini(struct load_stage *st)
+cas_stage_fini(struct load_stage *st)
 {
 	for (size_t i = 0; i < st->files.len; i++) {
 		free(st->files.v[i].name);

@@ -44,25 +44,25 @@ struct load_stage {
 };
 
 /*
- * load_stage_read(s, in, ret, err): read the whole archive.
- * Owns:   *ret, load_stage_fini(), also on failure.
+ * cas_stage_read(s, in, ret, err): read the whole archive.
+ * Owns:   *ret, cas_stage_fini(), also on failure.
  * Errors: STV_E_INPUT, STV_E_LIMIT, STV_E_DIGEST (a file below blobs/sha256/
  *         is not what its name says), STV_E_IO.
  */
-int load_stage_read(struct cas_store *s, struct stv_in *in,
-		    struct load_stage *ret, struct stv_err **err);
+int cas_stage_read(struct cas_store *s, struct stv_in *in,
+		   struct load_stage *ret, struct stv_err **err);
 
 /*
- * load_stage_find(st, name): the file, links followed, or NULL.  Borrows.
+ * cas_stage_find(st, name): the file, links followed, or NULL.  Borrows.
  */
-const struct load_file *load_stage_find(const struct load_stage *st,
-					const char *name);
+const struct load_file *cas_stage_find(const struct load_stage *st,
+				       const char *name);
 
-/* load_stage_blob(st, d): blobs/sha256/<d>, or NULL.  Borrows. */
-const struct load_file *load_stage_blob(const struct load_stage *st,
-					const struct stv_digest *d);
+/* cas_stage_blob(st, d): blobs/sha256/<d>, or NULL.  Borrows. */
+const struct load_file *cas_stage_blob(const struct load_stage *st,
+				       const struct stv_digest *d);
 
-/* load_stage_fini(st): free the members. */
-void load_stage_fini(struct load_stage *st);
+/* cas_stage_fini(st): free the members. */
+void cas_stage_fini(struct load_stage *st);
 
 #endif /* STAVE_CACHE_LOAD_STAGE_H */

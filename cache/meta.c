@@ -210,7 +210,7 @@ read_media_type(struct cas_store *s, struct put_image *p, struct stv_err **err)
 	if (r == 0 && strlen(type) >= sizeof(p->media_type))
 		r = stv_fail(err, STV_E_PROTOCOL, "media type is too long");
 	if (r == 0)
-		strcpy(p->media_type, type);
+		memcpy(p->media_type, type, strlen(type) + 1);
 	p->manifest_size = text.len;
 	json_decref(doc);
 	return r;

@@ -8,7 +8,7 @@
 #define LIST(long, short, meta, member, text)                                  \
 	CMD_LIST(long, short, meta, struct build_values, member, text)
 
-const struct cmd_opt build_opts[] = {
+const struct cmd_opt cmd_build_opts[] = {
 	LIST("add-host", 0, "NAME:ADDRESS", add_hosts,
 	     "a line for /etc/hosts of each RUN"),
 	LIST("build-arg", 0, "NAME[=VALUE]", build_args,

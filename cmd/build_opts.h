@@ -33,7 +33,7 @@ struct build_values {
 	bool propagate_exit;
 };
 
-/* build_opts: the table of all of them. */
-extern const struct cmd_opt build_opts[];
+/* cmd_build_opts: the table of all of them. */
+extern const struct cmd_opt cmd_build_opts[];
 
 #endif /* STAVE_CMD_BUILD_OPTS_H */

@@ -182,8 +182,8 @@ check_stdout(const struct build_values *v, const struct build_request *r,
 }
 
 int
-build_request_make(const struct build_values *v, struct build_request *r,
-		   struct stv_err **err)
+cmd_request_make(const struct build_values *v, struct build_request *r,
+		 struct stv_err **err)
 {
 	if (take_args(v, r, err) < 0 || take_tags(v, r, err) < 0 ||
 	    take_lists(v, r, err) < 0 || take_platform(v, r, err) < 0 ||
@@ -201,7 +201,7 @@ build_request_make(const struct build_values *v, struct build_request *r,
 }
 
 void
-build_request_fini(struct build_request *r)
+cmd_request_fini(struct build_request *r)
 {
 	for (size_t i = 0; i < r->outputs.len; i++)
 		free(r->outputs.v[i].dest);

@@ -38,17 +38,17 @@ struct build_request {
 };
 
 /*
- * build_request_make(v, r, err): fill zeroed ${r} from ${v}, the environment
+ * cmd_request_make(v, r, err): fill zeroed ${r} from ${v}, the environment
  * (BUILDKIT_PROGRESS, DOCKER_DEFAULT_PLATFORM, arguments without a value) and
  * the defaults.
- * Owns:    build_request_fini(), also after a failure.
+ * Owns:    cmd_request_fini(), also after a failure.
  * Borrows: ${v}.
  * Errors:  STV_E_USAGE.
  */
-int build_request_make(const struct build_values *v, struct build_request *r,
-		       struct stv_err **err);
+int cmd_request_make(const struct build_values *v, struct build_request *r,
+		     struct stv_err **err);
 
-/* build_request_fini(r): free the members. */
-void build_request_fini(struct build_request *r);
+/* cmd_request_fini(r): free the members. */
+void cmd_request_fini(struct build_request *r);
 
 #endif /* STAVE_CMD_BUILD_REQUEST_H */

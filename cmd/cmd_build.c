@@ -355,7 +355,7 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 
 	rc = cmd_opts_parse(cx, &cmd_verb_build, argc, argv, &v, &n, err);
 	if (rc == CMD_PARSED)
-		rc = build_request_make(&v, &b.r, err);
+		rc = cmd_request_make(&v, &b.r, err);
 	if (rc == 0) {
 		b.context = argv[1];
 		begin(&b);
@@ -364,8 +364,8 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 		stv_err_free(failed);
 		end(&b);
 	}
-	build_request_fini(&b.r);
-	cmd_opts_fini(build_opts, &v);
+	cmd_request_fini(&b.r);
+	cmd_opts_fini(cmd_build_opts, &v);
 	return rc < 0 ? -1 : status;
 }
 
@@ -373,7 +373,7 @@ const struct cmd_verb cmd_verb_build = {
 	.name = "build",
 	.args = "PATH",
 	.summary = "Build an image from a Dockerfile",
-	.opts = build_opts,
+	.opts = cmd_build_opts,
 	.min_args = 1,
 	.max_args = 1,
 	.run = build_run,

@@ -150,7 +150,7 @@ e2e_exits() {
     # shellcheck disable=SC2034 # for the sourcing script
     E2E_OUT=$(tr -d '\0' <.e2e-out)
     E2E_ERR=$(tr -d '\0' <.e2e-err)
-    [ "$rc" -eq "$want" ] || e2e_fail "exit status $rc instead of $want of: $* | ${E2E_ERR: -1500}"
+    [ "$rc" -eq "$want" ] || e2e_fail "exit status $rc instead of $want of: $* | $(tail -c 1500 .e2e-err)"
 }
 
 e2e_case() {

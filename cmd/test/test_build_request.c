@@ -17,7 +17,7 @@
 static const struct cmd_verb verb = {
 	.name = "build",
 	.args = "PATH",
-	.opts = build_opts,
+	.opts = cmd_build_opts,
 	.min_args = 1,
 	.max_args = 1,
 };
@@ -77,15 +77,15 @@ request(const char *words, struct stv_buf *ret)
 	argv[argc] = NULL;
 	rc = cmd_opts_parse(&cx, &verb, argc, argv, &v, &n, &err);
 	if (rc == CMD_PARSED)
-		rc = build_request_make(&v, &r, &err);
+		rc = cmd_request_make(&v, &r, &err);
 	if (rc < 0)
 		stv_buf_addf(ret, "!%s", stv_err_msg(err));
 	else
 		show(&v, &r, ret);
 	cr_expect(rc == 0 || cmd_exit_status(err) == CMD_USAGE);
 	stv_err_free(err);
-	build_request_fini(&r);
-	cmd_opts_fini(build_opts, &v);
+	cmd_request_fini(&r);
+	cmd_opts_fini(cmd_build_opts, &v);
 }
 
 ParameterizedTestParameters(build_request, words_are_checked)

@@ -111,7 +111,7 @@ Test(verbs, the_manual_has_every_command_and_option)
 		stv_auto_free char *text =
 			section(stv_buf_str(&page), cmd_verbs[i]->name);
 
-		if (cmd_verbs[i]->opts != build_opts)
+		if (cmd_verbs[i]->opts != cmd_build_opts)
 			compare(text, cmd_verbs[i]);
 	}
 }
@@ -120,7 +120,7 @@ Test(verbs, the_manual_of_build_has_every_option)
 {
 	stv_auto_buf page = STV_BUF_INIT(PAGE_MAX);
 	static const struct cmd_verb build = {.name = "build",
-					      .opts = build_opts};
+					      .opts = cmd_build_opts};
 
 	load("man/stave-build.1", &page);
 	compare(stv_buf_str(&page), &build);
