@@ -319,6 +319,9 @@ int bld_lowers(struct cas_store *store, const struct stv_digest *diff_ids,
 
 /* --- loop.c --- */
 
+/* bld_wake(b): there is something to do for the main thread. */
+void bld_wake(struct bld_build *b);
+
 /* bld_loop(b): start the stages and run commands until all is over. */
 int bld_loop(struct bld_build *b, struct stv_err **err);
 

@@ -24,8 +24,8 @@
 /* Of a stage's thread: no recursion anywhere; many stages cost little. */
 #define STACK_SIZE ((size_t)1 << 20)
 
-static void
-wake(struct bld_build *b)
+void
+bld_wake(struct bld_build *b)
 {
 	uint64_t one = 1;
 
@@ -51,7 +51,7 @@ bld_execute(struct bld_stage *st, const struct bld_step *step,
 	if (bld_is_over(b))
 		return stv_fail(err, STV_E_CANCELLED, "cancelled");
 	b->commands = &c;
-	wake(b);
+	bld_wake(b);
 	while (!c.is_done)
 		(void)pthread_cond_wait(&b->changed, &b->lock);
 	for (struct bld_command **p = &b->commands; *p != NULL; p = &(*p)->next)

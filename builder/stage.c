@@ -39,15 +39,12 @@ bld_is_over(const struct bld_build *b)
 void
 bld_fail(struct bld_build *b, struct stv_err *e)
 {
-	uint64_t one = 1;
-
 	if (b->err == NULL)
 		b->err = e;
 	else
 		stv_err_free(e);
 	(void)pthread_cond_broadcast(&b->changed);
-	if (write(b->wake_fd, &one, sizeof(one)) < 0)
-		return; /* it is readable already */
+	bld_wake(b);
 }
 
 static int
@@ -494,7 +491,6 @@ bld_stage_main(void *arg)
 	struct bld_stage *st = arg;
 	struct bld_build *b = st->b;
 	struct stv_err *err = NULL;
-	uint64_t one = 1;
 	int r;
 
 	bld_lock(b);
@@ -510,8 +506,7 @@ bld_stage_main(void *arg)
 	}
 	b->n_running--;
 	(void)pthread_cond_broadcast(&b->changed);
-	if (write(b->wake_fd, &one, sizeof(one)) < 0)
-		r = -1; /* it is readable already */
+	bld_wake(b);
 	bld_unlock(b);
 	return NULL;
 }

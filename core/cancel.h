@@ -1,0 +1,25 @@
+/*
+ * core/cancel.h - the user's wish to end, as loops over many bytes see it.
+ *
+ * A signal arrives in the main thread while others hash or write a file of
+ * gigabytes deep inside of the cache; what they can look at is one flag of the
+ * process, as the signal is one of the process.
+ */
+#ifndef STAVE_CORE_CANCEL_H
+#define STAVE_CORE_CANCEL_H
+
+#include <stdbool.h>
+
+struct stv_err; /* core/err.h */
+
+/* stv_cancel_set(on): ask all such loops to end, or let them be again. */
+void stv_cancel_set(bool on);
+
+/*
+ * stv_cancel_check(err): to be called about once a MiB.
+ * Returns: 0, or -1 after stv_cancel_set(true).
+ * Errors: STV_E_CANCELLED.
+ */
+int stv_cancel_check(struct stv_err **err);
+
+#endif /* STAVE_CORE_CANCEL_H */
