@@ -67,6 +67,16 @@ stv_fail(struct stv_err **err, enum stv_code code, const char *fmt, ...)
 	return -1;
 }
 
+/* Of a full disk only: ENOSPC of clone or mkdir of a cgroup means others. */
+static void
+hint_space(struct stv_err *e)
+{
+	if (e->code == STV_E_IO && (e->errnum == ENOSPC || e->errnum == EDQUOT))
+		stv_err_hint(e, "Free some space ('stave prune' removes what "
+				"no tag needs) and run the same command "
+				"again.");
+}
+
 int
 stv_fail_errno(struct stv_err **err, int errnum, const char *fmt, ...)
 {
@@ -77,11 +87,7 @@ stv_fail_errno(struct stv_err **err, int errnum, const char *fmt, ...)
 	va_start(ap, fmt);
 	*err = frame_new(code, errnum, with_errno(format(fmt, ap), errnum));
 	va_end(ap);
-	if (errnum == ENOSPC || errnum == EDQUOT)
-		stv_err_hint(*err,
-			     "Free some space ('stave prune' removes what "
-			     "no tag needs) and run the same command "
-			     "again.");
+	hint_space(*err);
 	return -1;
 }
 
@@ -95,6 +101,7 @@ stv_fail_errno_as(struct stv_err **err, enum stv_code code, int errnum,
 	va_start(ap, fmt);
 	*err = frame_new(code, errnum, with_errno(format(fmt, ap), errnum));
 	va_end(ap);
+	hint_space(*err);
 	return -1;
 }
 
