@@ -31,7 +31,11 @@ if [ "${1:-}" != --inside ]; then
     exec unshare -m --propagation private "$0" --inside
 fi
 
-trap e2e_cleanup EXIT
+cleanup() {
+    umount "$E2E_TMP/mount" 2>/dev/null || true
+    e2e_cleanup
+}
+trap cleanup EXIT
 e2e_tmp
 e2e_bases busybox
 # shellcheck disable=SC2031 # no subshell changes it
@@ -75,7 +79,7 @@ attempt() {
     fi
     FAILED=1
     # A RUN's own program may be the one that meets the end of the disk.
-    if [ "$status" -ne $EXIT_IO ] && ! { [ "$status" -eq $EXIT_STEP ] && grep -q '^cat: ' "$E2E_TMP/err"; }; then
+    if [ "$status" -ne $EXIT_IO ] && ! { [ "$status" -eq $EXIT_STEP ] && grep -qE "^[a-z]+: .*$NO_SPACE" "$E2E_TMP/err"; }; then
         bad "$label" "$what ends with status $status: $(cat "$E2E_TMP/err")"
     elif ! grep -qF "$NO_SPACE" "$E2E_TMP/err"; then
         bad "$label" "$what does not say '$NO_SPACE': $(cat "$E2E_TMP/err")"
