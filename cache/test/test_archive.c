@@ -545,6 +545,21 @@ Test(archive, a_config_that_lies_about_a_layer_is_refused)
 	layout_fini(&l);
 }
 
+Test(archive, a_descriptor_with_another_size_is_refused)
+{
+	struct layout l;
+	struct stv_buf tar;
+	char *at;
+
+	make_layout(&l, NULL, "");
+	at = strstr(l.index, "\"size\":") + strlen("\"size\":");
+	at[0] = at[0] == '9' ? '8' : (char)(at[0] + 1);
+	tar = layout_tar(&l, P_ALL, false);
+	expect_refused(&tar, STV_E_INPUT, "THREATS C08");
+	stv_buf_fini(&tar);
+	layout_fini(&l);
+}
+
 Test(archive, a_manifest_that_is_an_index_too_is_refused)
 {
 	struct layout l;
