@@ -17,12 +17,24 @@ fi
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/stave-demo.XXXXXX")
 server=
+
+# End it as Ctrl-C would; as PID 1 of its namespace it may not listen to SIGTERM.
+stop_server()
+{
+	[ -n "$server" ] || return 0
+	kill -INT "$server" 2>/dev/null || true
+	for _ in $(seq 20); do
+		kill -0 "$server" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$server" 2>/dev/null || true
+	wait "$server" 2>/dev/null || true
+	server=
+}
+
 cleanup()
 {
-	if [ -n "$server" ]; then
-		kill "$server" 2>/dev/null || true
-		wait "$server" 2>/dev/null || true
-	fi
+	stop_server
 	rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -71,18 +83,19 @@ show stave history greeter
 say "6. Run it, and ask it for its page"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 echo "$ stave run --rm -e PORT=$port greeter &"
-stave run --rm -e "PORT=$port" greeter &
+stave run --rm -e "PORT=$port" greeter 2>"$work/run.log" &
 server=$!
 for _ in $(seq 100); do
 	curl -fsS -o /dev/null "http://127.0.0.1:$port/" 2>/dev/null && break
 	sleep 0.1
 done
 echo "$ curl http://127.0.0.1:$port/"
-page=$(curl -fsS "http://127.0.0.1:$port/")
+page=$(curl -fsS "http://127.0.0.1:$port/") || {
+	cat "$work/run.log" >&2
+	exit 1
+}
 echo "$page"
-kill "$server"
-wait "$server" 2>/dev/null || true
-server=
+stop_server
 
 say "7. A mistake is answered with its place and a way out"
 mkdir "$work/mistake"
