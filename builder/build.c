@@ -160,6 +160,7 @@ build_fini(struct bld_build *b)
 	free(b->id);
 	stv_err_free(b->err);
 	(void)pthread_cond_destroy(&b->changed);
+	(void)pthread_mutex_destroy(&b->context_lock);
 	(void)pthread_mutex_destroy(&b->lock);
 }
 
@@ -176,6 +177,7 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	b.now_s = o->has_epoch ? o->epoch : now.tv_sec;
 	b.now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
 	(void)pthread_mutex_init(&b.lock, NULL);
+	(void)pthread_mutex_init(&b.context_lock, NULL);
 	(void)pthread_cond_init(&b.changed, NULL);
 	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")

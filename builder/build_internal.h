@@ -112,6 +112,7 @@ struct bld_build {
 	struct stv_strs used_args;  /* names of build args that were taken */
 	size_t target;
 	struct bld_context *context;
+	pthread_mutex_t context_lock; /* taken without the other one held */
 	struct df_ignore *ignore;
 	struct sbx *sbx;
 	struct bld_command *commands;

@@ -178,9 +178,31 @@ commit(struct lay_writer *w, struct bld_outcome *out, struct stv_err **err)
 	return 0;
 }
 
+/*
+ * Long work on what is copied: without the build's lock, so that the main
+ * thread sees signals; the context with its index belongs to one thread at a
+ * time.
+ */
+static void
+begin_source(struct bld_build *b, const struct transfer *t)
+{
+	bld_unlock(b);
+	if (t->spec.context != NULL)
+		(void)pthread_mutex_lock(&b->context_lock);
+}
+
+static void
+end_source(struct bld_build *b, const struct transfer *t)
+{
+	if (t->spec.context != NULL)
+		(void)pthread_mutex_unlock(&b->context_lock);
+	bld_lock(b);
+}
+
 /* One round: the layer from the plan; 1 where the context changed too much. */
 static int
-write_layer(struct bld_stage *st, struct bld_copy_plan *plan, bool *is_changed,
+write_layer(struct bld_stage *st, const struct transfer *t,
+	    struct bld_copy_plan *plan, bool *is_changed,
 	    struct bld_outcome *out, struct stv_err **err)
 {
 	struct bld_build *b = st->b;
@@ -192,13 +214,13 @@ write_layer(struct bld_stage *st, struct bld_copy_plan *plan, bool *is_changed,
 	if (bld_view(st, &below, err) < 0 ||
 	    lay_writer_open(b->o->store, &opts, &w, err) < 0)
 		return -1;
-	bld_unlock(b);
+	begin_source(b, t);
 	r = bld_copy_write(plan, below, w, err);
 	if (r == BLD_COPY_SAME || r == BLD_COPY_CHANGED) {
 		*is_changed = r == BLD_COPY_CHANGED;
 		r = commit(w, out, err);
 	}
-	bld_lock(b);
+	end_source(b, t);
 	return r < 0 ? -1 : r == BLD_COPY_STALE;
 }
 
@@ -233,19 +255,15 @@ round_of(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
 	bool is_changed = false;
 	int r;
 
-	/* The context's index and digests belong to one thread at a time, and
-	 * so to the holder of the lock. */
-	if (t->spec.context == NULL)
-		bld_unlock(st->b);
+	begin_source(st->b, t);
 	r = bld_copy_plan(&t->spec, &plan, err);
-	if (t->spec.context == NULL)
-		bld_lock(st->b);
+	end_source(st->b, t);
 	if (r < 0)
 		return -1;
 	transfer_key(st, step, plan, t, &cached);
 	r = bld_cache_find(st, step, &cached, out, err);
 	if (r == 0) {
-		r = write_layer(st, plan, &is_changed, out, err);
+		r = write_layer(st, t, plan, &is_changed, out, err);
 		out->created_s = st->b->now_s;
 		if (r == 0 && is_changed) {
 			bld_cache_fini(&cached);

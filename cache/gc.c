@@ -27,7 +27,8 @@ struct pair {
 };
 
 void
-gc_note(struct gc *g, enum cas_gc_kind kind, const char *name, uint64_t size)
+cas_gc_note(struct gc *g, enum cas_gc_kind kind, const char *name,
+	    uint64_t size)
 {
 	struct removed *r = stv_vec_push(&g->removed);
 
@@ -40,7 +41,7 @@ note_digest(struct gc *g, enum cas_gc_kind kind, const struct stv_digest *d,
 {
 	char str[STV_DIGEST_STR_MAX];
 
-	gc_note(g, kind, stv_digest_str(d, str), size);
+	cas_gc_note(g, kind, stv_digest_str(d, str), size);
 }
 
 /* ---- rows ------------------------------------------------------------- */
@@ -60,7 +61,7 @@ remove_tags(struct cas_store *s, struct gc *g,
 		r = cas_db_step(s, st, err);
 		if (r != 1)
 			break;
-		gc_note(g, CAS_GC_TAG, cas_db_col_text(st, 0), 0);
+		cas_gc_note(g, CAS_GC_TAG, cas_db_col_text(st, 0), 0);
 		g->result->n_tags++;
 	}
 	return r;
@@ -121,7 +122,7 @@ remove_records(struct cas_store *s, struct gc *g, sqlite3_stmt *st,
 		if (r != 1)
 			break;
 		*stv_vec_push(&ids) = sqlite3_column_int64(st, 0);
-		gc_note(g, CAS_GC_RECORD, cas_db_col_text(st, 1), 0);
+		cas_gc_note(g, CAS_GC_RECORD, cas_db_col_text(st, 1), 0);
 		g->result->n_records++;
 	}
 	for (size_t i = 0; r == 0 && i < ids.len; i++) {
@@ -438,7 +439,8 @@ collect(struct cas_store *s, struct gc *g, struct stv_err **err)
 {
 	int r;
 
-	if (write_rows(s, g, collect_rows, err) < 0 || gc_sweep(s, g, err) < 0)
+	if (write_rows(s, g, collect_rows, err) < 0 ||
+	    cas_gc_sweep(s, g, err) < 0)
 		return -1;
 	r = is_over_cap(s, g, err);
 	if (r != 1)
@@ -447,7 +449,7 @@ collect(struct cas_store *s, struct gc *g, struct stv_err **err)
 		return -1;
 	if (g->freed < g->need && write_rows(s, g, collect_cap, err) < 0)
 		return -1;
-	return gc_sweep(s, g, err);
+	return cas_gc_sweep(s, g, err);
 }
 
 static void

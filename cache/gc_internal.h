@@ -101,11 +101,11 @@ struct gc {
 	struct cas_set blobs;
 };
 
-/* gc_note(g, kind, name, size): something that the caller will be told. */
-void gc_note(struct gc *g, enum cas_gc_kind kind, const char *name,
-	     uint64_t size);
+/* cas_gc_note(g, kind, name, size): something that the caller will be told. */
+void cas_gc_note(struct gc *g, enum cas_gc_kind kind, const char *name,
+		 uint64_t size);
 
-/* gc_sweep(s, g, err): remove the files that no row needs. */
-int gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err);
+/* cas_gc_sweep(s, g, err): remove the files that no row needs. */
+int cas_gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err);
 
 #endif /* STAVE_CACHE_GC_INTERNAL_H */

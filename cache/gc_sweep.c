@@ -134,7 +134,7 @@ sweep_snapshot(struct cas_store *s, struct gc *g,
 		return -1;
 	r = cas_db_write(s, delete_snapshot_row, snap->name, err);
 	cas_db_leave(s);
-	gc_note(g, CAS_GC_SNAPSHOT, snap->name, snap->size);
+	cas_gc_note(g, CAS_GC_SNAPSHOT, snap->name, snap->size);
 	g->result->n_snapshots++;
 	g->result->bytes += snap->size;
 	return r;
@@ -155,7 +155,7 @@ sweep_snapshots(struct cas_store *s, struct gc *g, struct stv_err **err)
 }
 
 int
-gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err)
+cas_gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err)
 {
 	cas_set_fini(&g->layers);
 	cas_set_fini(&g->blobs);

@@ -149,6 +149,7 @@ e2e_exits() {
     "$@" >.e2e-out 2>.e2e-err || rc=$?
     # shellcheck disable=SC2034 # for the sourcing script
     E2E_OUT=$(tr -d '\0' <.e2e-out)
+    # shellcheck disable=SC2034  # for the suites
     E2E_ERR=$(tr -d '\0' <.e2e-err)
     [ "$rc" -eq "$want" ] || e2e_fail "exit status $rc instead of $want of: $* | $(tail -c 1500 .e2e-err)"
 }
