@@ -224,7 +224,9 @@ test: ## unit tests, fuzz corpora, end-to-end tests
 	@+$(MAKE) --no-print-directory -k check-units check-replay e2e
 
 e2e: all ## end-to-end tests: recorded results, and cmd/test/*.sh
-	@STAVE=$(CURDIR)/$(B)/stave .ci/run-e2e $(SUITE_PREFIX)
+	@STAVE=$(CURDIR)/$(B)/stave STAVE_E2E="$(STAVE_E2E)" \
+		.ci/run-e2e $(SUITE_PREFIX)
+STAVE_E2E ?=
 
 e2e-live: ## record the results of the end-to-end cases afresh, with BuildKit
 	@.ci/setup build test
@@ -248,7 +250,9 @@ ASAN_ARGS = B=build/asan OPT="-O1 -g" HARDEN= \
 asan: ## all tests under AddressSanitizer and UBSan
 	@+$(SUBMAKE) $(ASAN_ARGS) units replay-bins
 	@+$(MAKE) --no-print-directory -k $(ASAN_ARGS) SUITE_PREFIX=asan- \
-		check-units check-replay e2e
+		STAVE_E2E="$(ASAN_E2E)" check-units check-replay e2e
+# Not those that trace the program (LeakSanitizer cannot) or measure it.
+ASAN_E2E ?= golden e2e-apps e2e-cache e2e-input e2e-sandbox
 
 tsan: ## unit tests under ThreadSanitizer
 	@+$(SUBMAKE) B=build/tsan OPT="-O1 -g" HARDEN= SAN=-fsanitize=thread \
