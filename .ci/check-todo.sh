@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check-todo.sh: nothing is left for later without an issue, and nothing of the
-# machine that we work on is in the repository.
+# check-todo.sh: nothing is left for later without an issue, and no package
+# registry of the machine that we work on is named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bad=0
@@ -15,10 +15,9 @@ hosts=$({
 	grep -rhoE 'https?://[^/ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null || true
 	npm config get registry 2>/dev/null || true
 } | sed -nE 's#^https?://([^/:]+).*#\1#p' | sort -u)
-for name in $hosts "$(dirname "$PWD")/"; do
-	[ "$name" != / ] && [ "$name" != // ] || continue
+for name in $hosts; do
 	if git grep -nIF "$name" -- .; then
-		echo "todo: a name of this machine or of a package registry"
+		echo "todo: the name of a package registry"
 		bad=1
 	fi
 done
