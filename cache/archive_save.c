@@ -255,8 +255,12 @@ find_config(struct save *v, const struct stv_digest *manifest,
 static const char *
 type_of(const struct oci_manifest *m, const struct oci_index *x)
 {
-	const char *type = m != NULL ? m->media_type : x->media_type;
+	const char *type = NULL;
 
+	if (m != NULL)
+		type = m->media_type;
+	else if (x != NULL)
+		type = x->media_type;
 	if (type != NULL)
 		return type;
 	return m != NULL ? OCI_MT_MANIFEST : OCI_MT_INDEX;

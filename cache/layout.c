@@ -15,6 +15,7 @@
 #include "core/digest.h"
 #include "core/err.h"
 #include "core/fsat.h"
+#include "core/mem.h"
 #include "core/oci.h"
 
 #include "cache/db.h"
@@ -68,12 +69,10 @@ collect(struct cas_store *s, struct oci_index *x, struct stv_err **err)
 static int
 make_text(struct cas_store *s, struct stv_buf *ret, struct stv_err **err)
 {
-	stv_auto(oci_index) *x = calloc(1, sizeof(*x));
+	stv_auto(oci_index) *x = stv_xcalloc(1, sizeof(*x));
 	int r;
 
-	if (x == NULL)
-		STV_BUG("out of memory");
-	x->media_type = strdup(OCI_MT_INDEX);
+	x->media_type = stv_xstrdup(OCI_MT_INDEX);
 	if (cas_db_enter(s, err) < 0)
 		return -1;
 	r = collect(s, x, err);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define STV_CLEANUP(fn) __attribute__((__cleanup__(fn)))
@@ -23,17 +22,14 @@
 /* stv_auto(name) *p = NULL: a pointer that is destroyed with its scope. */
 #define stv_auto(name) STV_CLEANUP(stv_cleanup_##name) struct name
 
-/*
- * stv_free_p(p): free(*p), for stv_auto_free.  ${p} points to a pointer of any
- * type, which must not be read as if it were a void pointer.
- */
+/* A pointer of any type, for reading one whose type is not known. */
+typedef void *__attribute__((__may_alias__)) stv_any_ptr;
+
+/* stv_free_p(p): free(*p), for stv_auto_free. */
 static inline void
 stv_free_p(void *p)
 {
-	void *mem;
-
-	memcpy(&mem, p, sizeof(mem));
-	free(mem);
+	free(*(stv_any_ptr *)p);
 }
 
 /* stv_close_p(fd): close *fd unless negative; errno is kept. */
