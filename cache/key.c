@@ -15,7 +15,7 @@
 #include "cache/key.h"
 
 /* As much of a value as a message shows. */
-#define MAX_SHOWN 160
+#define MAX_SHOWN ((size_t)160)
 #define NAME_LEN 4
 #define VALUE_LEN 8
 
