@@ -96,7 +96,6 @@ struct bld_command {
 	bool is_started;
 	bool is_done;
 	bool out_open, err_open;
-	struct stv_buf *tail; /* the last output, for the message */
 	struct bld_command *next;
 };
 
@@ -308,16 +307,6 @@ int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 int bld_base_load(struct cas_store *store, const char *reference,
 		  struct oci_config **ret, struct stv_err **err);
 
-/* --- mounts.c --- */
-
-/*
- * bld_lowers(store, diff_ids, n, ret, err): the directories of a chain for an
- * overlay, topmost first; one empty directory where there is no layer.  Makes
- * missing snapshots.
- */
-int bld_lowers(struct cas_store *store, const struct stv_digest *diff_ids,
-	       size_t n, struct stv_strs *ret, struct stv_err **err);
-
 /* --- loop.c --- */
 
 /* bld_wake(b): there is something to do for the main thread. */
@@ -334,12 +323,12 @@ int bld_loop(struct bld_build *b, struct stv_err **err);
 int bld_start_stage(struct bld_stage *st, struct stv_err **err);
 
 /*
- * bld_execute(st, step, spec, log_fd, ret, tail, err): have the main thread run
+ * bld_execute(st, step, spec, log_fd, ret, err): have the main thread run
  * a command; waits.  *ret is finished.
  */
 int bld_execute(struct bld_stage *st, const struct bld_step *step,
 		const struct sbx_spec *spec, int log_fd, struct sbx_status *ret,
-		struct stv_buf *tail, struct stv_err **err);
+		struct stv_err **err);
 
 /* --- image.c --- */
 

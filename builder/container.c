@@ -21,6 +21,7 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/overlay.h"
 #include "builder/user.h"
 
 #define IO_SIZE ((size_t)64 << 10)
@@ -33,11 +34,11 @@ struct container {
 	struct oci_config *config;
 	struct lay_view *view;
 	struct bld_user user;
-	struct stv_strs argv, env, lowers;
+	struct stv_strs argv, env;
+	struct bld_overlay overlay;
 	struct sbx_mount *mounts;
 	size_t n_mounts;
-	char *dir, *upper, *work, *resolv, *hosts, *cwd;
-	int dir_fd;
+	char *resolv, *hosts, *cwd;
 	struct sbx *sbx;
 	struct sbx_proc *proc;
 	struct termios saved;
@@ -47,8 +48,6 @@ struct container {
 static void
 container_fini(struct container *c)
 {
-	struct stv_err *e = NULL;
-
 	if (c->is_raw)
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &c->saved);
 	sbx_proc_free(c->proc);
@@ -56,19 +55,12 @@ container_fini(struct container *c)
 	for (size_t i = 0; i < c->n_mounts; i++)
 		stv_close_p(&c->mounts[i].source_fd);
 	free(c->mounts);
-	stv_close_p(&c->dir_fd);
-	if (c->dir != NULL &&
-	    stv_fsat_remove_tree(cas_store_rootfd(c->o->store), c->dir, &e) < 0)
-		stv_err_clear(&e); /* tmp/ is cleaned by the next command */
+	bld_overlay_fini(&c->overlay);
 	lay_view_close(c->view);
 	oci_config_free(c->config);
 	bld_user_fini(&c->user);
 	stv_strs_clear(&c->argv);
 	stv_strs_clear(&c->env);
-	stv_strs_clear(&c->lowers);
-	free(c->dir);
-	free(c->upper);
-	free(c->work);
 	free(c->resolv);
 	free(c->hosts);
 	free(c->cwd);
@@ -159,26 +151,6 @@ make_mounts(struct container *c, struct stv_err **err)
 	return 0;
 }
 
-static int
-make_workspace(struct container *c, struct stv_err **err)
-{
-	struct cas_store *s = c->o->store;
-
-	if (bld_lowers(s, c->config->diff_ids, c->config->n_diff_ids,
-		       &c->lowers, err) < 0)
-		return -1;
-	if (c->o->is_readonly)
-		return 0;
-	if (cas_store_tmpdir(s, &c->dir, &c->dir_fd, err) < 0)
-		return -1;
-	c->upper = stv_xasprintf("%s/upper", c->dir);
-	c->work = stv_xasprintf("%s/work", c->dir);
-	if (mkdirat(c->dir_fd, "upper", 0755) < 0 ||
-	    mkdirat(c->dir_fd, "work", 0755) < 0)
-		return stv_fail_errno(err, errno, "cannot make '%s'", c->upper);
-	return 0;
-}
-
 /* -w, else WORKDIR, else the root. */
 static char *
 working_dir(const struct container *c)
@@ -216,10 +188,10 @@ start(struct container *c, struct stv_err **err)
 		return -1;
 	(void)ioctl(STDIN_FILENO, TIOCGWINSZ, &ws);
 	spec = (struct sbx_spec){
-		.lower_dirs = (const char *const *)c->lowers.v,
-		.n_lowers = c->lowers.len,
-		.upper = c->upper,
-		.work = c->work,
+		.lower_dirs = (const char *const *)c->overlay.lowers.v,
+		.n_lowers = c->overlay.lowers.len,
+		.upper = c->overlay.upper,
+		.work = c->overlay.work,
 		.argv = c->argv.v,
 		.envp = c->env.v,
 		.cwd = c->cwd,
@@ -428,7 +400,7 @@ run_started(struct container *c, int *ret_status, struct stv_err **err)
 int
 bld_run(const struct bld_run_opts *o, int *ret_status, struct stv_err **err)
 {
-	struct container c = {.o = o, .dir_fd = -1};
+	struct container c = {.o = o, .overlay = BLD_OVERLAY_INIT};
 	int r = load_image(&c, err);
 
 	if (r == 0)
@@ -438,7 +410,9 @@ bld_run(const struct bld_run_opts *o, int *ret_status, struct stv_err **err)
 	if (r == 0)
 		r = make_mounts(&c, err);
 	if (r == 0)
-		r = make_workspace(&c, err);
+		r = bld_overlay_init(&c.overlay, o->store, c.config->diff_ids,
+				     c.config->n_diff_ids, c.view,
+				     o->is_readonly, err);
 	if (r == 0)
 		r = run_started(&c, ret_status, err);
 	container_fini(&c);

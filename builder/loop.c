@@ -36,7 +36,7 @@ bld_wake(struct bld_build *b)
 int
 bld_execute(struct bld_stage *st, const struct bld_step *step,
 	    const struct sbx_spec *spec, int log_fd, struct sbx_status *ret,
-	    struct stv_buf *tail, struct stv_err **err)
+	    struct stv_err **err)
 {
 	struct bld_build *b = st->b;
 	struct bld_command c = {
@@ -44,7 +44,6 @@ bld_execute(struct bld_stage *st, const struct bld_step *step,
 		.stage = st,
 		.step = step,
 		.log_fd = log_fd,
-		.tail = tail,
 		.next = b->commands,
 	};
 
@@ -100,25 +99,6 @@ command_start(struct bld_build *b, struct bld_command *c)
 	c->out_open = c->err_open = true;
 }
 
-/* Keep the last bytes. */
-static void
-keep_tail(struct stv_buf *tail, const char *p, size_t n)
-{
-	if (n > tail->max) {
-		p += n - tail->max;
-		n = tail->max;
-	}
-	if (tail->len + n > tail->max) {
-		size_t keep = tail->max - n;
-
-		if (keep > tail->len)
-			keep = tail->len;
-		memmove(tail->data, tail->data + tail->len - keep, keep);
-		stv_buf_truncate(tail, keep);
-	}
-	stv_buf_add(tail, p, n);
-}
-
 /* Read what a pipe has; false at its end. */
 static bool
 take_output(struct bld_build *b, struct bld_command *c, int fd, int stream)
@@ -133,7 +113,6 @@ take_output(struct bld_build *b, struct bld_command *c, int fd, int stream)
 	/* A log that cannot be written must not end the build. */
 	if (c->log_fd >= 0 && stv_write_all(c->log_fd, buf, (size_t)n) < 0)
 		c->log_fd = -1;
-	keep_tail(c->tail, buf, (size_t)n);
 	stv_emit(b->o->listener, (struct stv_event){
 					 .kind = STV_EV_STEP_OUTPUT,
 					 .step = c->step->id,

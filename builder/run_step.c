@@ -18,10 +18,11 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/overlay.h"
 #include "builder/user.h"
 
-/* Lines of output that a failure's message repeats. */
-#define TAIL_BYTES ((size_t)4096)
+/* How much of an instruction a failure's message repeats, escaped. */
+#define SHOWN_BYTES ((size_t)32768)
 
 /* What a RUN executes. */
 struct command {
@@ -158,57 +159,9 @@ history_line(const struct bld_stage *st, const struct command *c)
 	return stv_buf_take(&b);
 }
 
-/* The places on disk that one RUN needs. */
-struct workspace {
-	char *dir; /* relative to the store */
-	char *upper;
-	char *work;
-	int fd;
-	int upper_fd;
-	struct stv_strs lowers;
-};
-
-static void
-workspace_fini(struct bld_build *b, struct workspace *w)
-{
-	struct stv_err *e = NULL;
-
-	stv_close_p(&w->upper_fd);
-	stv_close_p(&w->fd);
-	if (w->dir != NULL &&
-	    stv_fsat_remove_tree(cas_store_rootfd(b->o->store), w->dir, &e) < 0)
-		stv_err_clear(&e); /* tmp/ is cleaned by the next command */
-	free(w->dir);
-	free(w->upper);
-	free(w->work);
-	stv_strs_clear(&w->lowers);
-}
-
-static int
-workspace_make(struct bld_stage *st, struct workspace *w, struct stv_err **err)
-{
-	struct cas_store *store = st->b->o->store;
-
-	if (bld_lowers(store, st->config->diff_ids, st->config->n_diff_ids,
-		       &w->lowers, err) < 0)
-		return -1;
-	if (cas_store_tmpdir(store, &w->dir, &w->fd, err) < 0)
-		return -1;
-	w->upper = stv_xasprintf("%s/upper", w->dir);
-	w->work = stv_xasprintf("%s/work", w->dir);
-	if (mkdirat(w->fd, "upper", 0755) < 0 ||
-	    mkdirat(w->fd, "work", 0755) < 0)
-		return stv_fail_errno(err, errno, "cannot make '%s'", w->upper);
-	w->upper_fd =
-		openat(w->fd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->upper_fd < 0)
-		return stv_fail_errno(err, errno, "cannot open '%s'", w->upper);
-	return 0;
-}
-
 /* The script of a "#!" heredoc as a file to be mounted. */
 static int
-script_mount(const struct command *c, const struct workspace *w,
+script_mount(const struct command *c, const struct bld_overlay *w,
 	     struct sbx_mount *m, struct stv_err **err)
 {
 	int fd = openat(w->fd, "script",
@@ -233,11 +186,10 @@ script_mount(const struct command *c, const struct workspace *w,
 
 static int
 failed_command(const struct bld_stage *st, const struct bld_step *step,
-	       const struct sbx_status *s, const struct stv_buf *tail,
-	       struct stv_err **err)
+	       const struct sbx_status *s, struct stv_err **err)
 {
 	const struct bld_build *b = st->b;
-	stv_auto_buf shown = STV_BUF_INIT(TAIL_BYTES * 8);
+	stv_auto_buf shown = STV_BUF_INIT(SHOWN_BYTES);
 
 	stv_buf_add_escaped(&shown, step->node->original,
 			    strlen(step->node->original));
@@ -259,7 +211,6 @@ failed_command(const struct bld_stage *st, const struct bld_step *step,
 	else
 		stv_fail(err, STV_E_STEP_FAILED, "%s: exit code %d",
 			 stv_buf_str(&shown), s->exit_code);
-	(void)tail;
 	stv_err_set_status(*err, s->exit_code);
 	stv_err_hint(
 		*err,
@@ -272,12 +223,11 @@ failed_command(const struct bld_stage *st, const struct bld_step *step,
 /* The command itself, in the sandbox. */
 static int
 run_command(struct bld_stage *st, const struct bld_step *step,
-	    struct command *c, struct workspace *w, const struct bld_user *user,
-	    struct stv_err **err)
+	    struct command *c, struct bld_overlay *w,
+	    const struct bld_user *user, struct stv_err **err)
 {
 	const struct bld_opts *o = st->b->o;
 	stv_auto_free char *resolv = NULL, *hosts = NULL;
-	stv_auto_buf tail = STV_BUF_INIT(TAIL_BYTES);
 	struct sbx_mount script = {.source_fd = -1};
 	struct sbx_status status = {0};
 	struct sbx_spec spec;
@@ -323,21 +273,21 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 	if (log_fd < 0)
 		r = stv_fail_errno(err, errno, "cannot make the step's log");
 	if (r == 0)
-		r = bld_execute(st, step, &spec, log_fd, &status, &tail, err);
+		r = bld_execute(st, step, &spec, log_fd, &status, err);
 	stv_close_p(&script.source_fd);
 	for (size_t i = 0; r == 0 && i < status.warnings.len; i++)
 		stv_emitf(o->listener, STV_EV_WARNING, "%s",
 			  status.warnings.v[i]);
 	if (r == 0 && status.exit_code != 0)
-		r = failed_command(st, step, &status, &tail, err);
+		r = failed_command(st, step, &status, err);
 	sbx_status_fini(&status);
 	return r;
 }
 
 /* What the command left in the upper directory becomes a layer. */
 static int
-snapshot(struct bld_stage *st, struct workspace *w, struct bld_outcome *out,
-	 struct stv_err **err)
+snapshot(struct bld_stage *st, struct bld_overlay *w, struct lay_view *view,
+	 struct bld_outcome *out, struct stv_err **err)
 {
 	struct bld_build *b = st->b;
 	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
@@ -345,17 +295,14 @@ snapshot(struct bld_stage *st, struct workspace *w, struct bld_outcome *out,
 	stv_auto_free struct stv_digest *chain =
 		stv_xcalloc(n + 1, sizeof(*chain));
 	stv_auto(lay_changes) *changes = NULL;
-	stv_auto(lay_view) *view = NULL;
 	struct lay_result res;
 	int r;
 
 	if (n > 0)
 		memcpy(chain, st->config->diff_ids, n * sizeof(*chain));
 	bld_unlock(b);
-	r = lay_view_open(b->o->store, chain, n, &view, err);
-	if (r == 0)
-		r = lay_changes_scan(b->o->store, w->upper_fd, view, &opts,
-				     &changes, err);
+	r = lay_changes_scan(b->o->store, w->upper_fd, view, &opts, &changes,
+			     err);
 	if (r == 0 && lay_changes_len(changes) > 0) {
 		r = lay_changes_pack(changes, &res, err);
 		if (r == 0) {
@@ -374,7 +321,7 @@ static int
 execute(struct bld_stage *st, const struct bld_step *step, struct command *c,
 	struct bld_outcome *out, struct stv_err **err)
 {
-	struct workspace w = {.fd = -1, .upper_fd = -1};
+	struct bld_overlay w = BLD_OVERLAY_INIT;
 	stv_auto(lay_view) *view = NULL;
 	bld_auto_user user = {0};
 	int r;
@@ -386,15 +333,16 @@ execute(struct bld_stage *st, const struct bld_step *step, struct command *c,
 		return stv_err_at(*err, step->node->span);
 	}
 	bld_unlock(st->b);
-	r = workspace_make(st, &w, err);
+	r = bld_overlay_init(&w, st->b->o->store, st->config->diff_ids,
+			     st->config->n_diff_ids, view, false, err);
 	bld_lock(st->b);
 	if (r == 0)
 		r = run_command(st, step, c, &w, &user, err);
 	if (r == 0)
-		r = snapshot(st, &w, out, err);
+		r = snapshot(st, &w, view, out, err);
 	out->created_s = st->b->now_s;
 	bld_unlock(st->b);
-	workspace_fini(st->b, &w);
+	bld_overlay_fini(&w);
 	bld_lock(st->b);
 	return r;
 }

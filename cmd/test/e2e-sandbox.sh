@@ -74,6 +74,22 @@ with tarfile.open(sys.argv[1]) as outer:
 END
 }
 
+# "/" is what the image says it is, not what the builder's directory happens to be.
+mkdir -m 0711 "$E2E_TMP/odd"
+mkdir "$E2E_TMP/odd/bin"
+cp "$(command -v busybox)" "$E2E_TMP/odd/bin/busybox"
+ln -s busybox "$E2E_TMP/odd/bin/sh"
+chown 5:6 "$E2E_TMP/odd"
+tar -C "$E2E_TMP/odd" -cf "$E2E_TMP/odd.tar" .
+"$STAVE" import "$E2E_TMP/odd.tar" odd >/dev/null 2>"$E2E_TMP/log"
+printf 'FROM odd\nRUN busybox stat -c "%%a %%u:%%g" / >/out\n' >"$C/Dockerfile"
+if "$STAVE" build -q --no-cache -o "type=local,dest=$E2E_TMP/odd-tree" "$C" >"$E2E_TMP/log" 2>&1 &&
+    [ "$(cat "$E2E_TMP/odd-tree/out")" = '711 5:6' ]; then
+    ok root-attributes
+else
+    bad root-attributes "$(cat "$E2E_TMP/odd-tree/out" "$E2E_TMP/log" 2>&1)"
+fi
+
 caps='00000000a80425fb'
 expect capabilities "grep -E '^Cap(Prm|Eff|Bnd|Amb|Inh)' /proc/self/status | cut -f2 | tr '\n' ' '" \
     "0000000000000000 $caps $caps $caps 0000000000000000 "
