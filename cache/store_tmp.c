@@ -7,6 +7,11 @@
  * has no lock file yet is being made or was left by a kill in that moment: the
  * cleaner makes and takes the lock itself, and the maker, if it lives, then
  * fails to get it and takes another name.
+ *
+ * While a cleaner empties the directory there is a moment without a lock file,
+ * in which a slow maker could make a new one, and own a directory that is about
+ * to go.  So the cleaner first takes the directory's name away, and the maker
+ * looks, once it has the lock, whether the name is still there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -72,6 +77,17 @@ lock_dir(int dirfd)
 	return -1;
 }
 
+/* Is ${fd} still what has the name ${name}? */
+static bool
+has_name(struct cas_store *s, const char *name, int fd)
+{
+	struct stat by_name, by_fd;
+
+	return fstatat(s->root_fd, name, &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(fd, &by_fd) == 0 && by_name.st_ino == by_fd.st_ino &&
+	       by_name.st_dev == by_fd.st_dev;
+}
+
 /* One try to make a directory of our own; 1 where the name is lost. */
 static int
 try_make(struct cas_store *s, const char *name, struct stv_err **err)
@@ -97,6 +113,8 @@ try_make(struct cas_store *s, const char *name, struct stv_err **err)
 			stv_err_clear(&ignored);
 		return -1;
 	}
+	if (!has_name(s, name, fd))
+		return 1; /* a cleaner was faster */
 	s->own_fd = stv_steal_fd(&fd);
 	s->own_lock_fd = stv_steal_fd(&lock);
 	s->own_name = stv_xstrdup(name);
@@ -235,6 +253,8 @@ clean_one(struct cas_store *s, int tmp_fd, const char *name)
 {
 	struct stv_err *err = NULL;
 	stv_auto_fd fd = -1, lock = -1;
+	uint64_t r = 0;
+	char gone[64];
 
 	fd = openat(tmp_fd, name,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -248,7 +268,13 @@ clean_one(struct cas_store *s, int tmp_fd, const char *name)
 		return;
 	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		cas_layout_refresh(s);
-	if (stv_fsat_remove_tree(tmp_fd, name, &err) < 0)
+	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return;
+	(void)snprintf(gone, sizeof(gone), "gone-%d-%016" PRIx64, (int)getpid(),
+		       r);
+	if (renameat(tmp_fd, name, tmp_fd, gone) < 0)
+		return; /* somebody else has begun, or the next one tries */
+	if (stv_fsat_remove_tree(tmp_fd, gone, &err) < 0)
 		stv_err_clear(&err);
 }
 

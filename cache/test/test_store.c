@@ -306,6 +306,99 @@ Test(store, eight_processes_make_the_same_store_at_once)
 	cr_expect_eq(scratch_count(dir, "blobs/sha256"), 24);
 }
 
+/* How long a cleaner is kept busy, so that its steps can be watched. */
+#define MANY_FILES 20000
+
+/* A directory of a dead process: ${n} files and a lock that nobody holds. */
+static int
+dead_directory(const char *path, int n)
+{
+	int fd, file;
+
+	cr_assert_eq(mkdir(path, 0700), 0);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	for (int i = 0; i <= n; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), i < n ? "f%d" : "lock", i);
+		file = openat(fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		cr_assert_geq(file, 0);
+		(void)close(file);
+	}
+	return fd;
+}
+
+Test(store, a_directory_loses_its_name_before_its_lock_file)
+{
+	char path[4200];
+	bool had_name = false;
+	int fd, status = 1;
+	pid_t pid;
+
+	cas_store_close(scratch_open(dir));
+	(void)snprintf(path, sizeof(path), "%s/tmp/1-dead-1", dir);
+	fd = dead_directory(path, MANY_FILES);
+	pid = fork();
+	if (pid == 0) {
+		cas_store_close(scratch_open(dir));
+		_exit(0);
+	}
+	/* Without a lock file its maker could take it again: by no name then.
+	 */
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		if (faccessat(fd, "lock", F_OK, 0) < 0 &&
+		    access(path, F_OK) == 0)
+			had_name = true;
+	(void)close(fd);
+	cr_expect_eq(status, 0);
+	cr_expect_not(had_name);
+	cr_expect_eq(scratch_count(dir, "tmp"), 0);
+}
+
+/* A process that opens and closes the store, as many short builds do. */
+static int
+come_and_go(size_t rounds)
+{
+	struct stv_err *err = NULL;
+
+	for (size_t i = 0; i < rounds; i++) {
+		struct cas_store *s = scratch_open(dir);
+		char *name = NULL;
+		int fd = -1;
+
+		if (cas_store_tmpdir(s, &name, &fd, &err) < 0) {
+			stv_err_free(err);
+			cas_store_close(s);
+			return 1;
+		}
+		(void)close(fd);
+		free(name);
+		cas_store_close(s);
+	}
+	return 0;
+}
+
+Test(store, nobody_cleans_away_what_a_starting_process_has_just_made)
+{
+	int failed = 0, status;
+	pid_t pids[8];
+
+	cas_store_close(scratch_open(dir));
+	for (size_t i = 0; i < 8; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(come_and_go(400));
+	}
+	for (size_t i = 0; i < 8; i++) {
+		(void)waitpid(pids[i], &status, 0);
+		failed += status != 0;
+	}
+	cr_expect_eq(failed, 0);
+	cas_store_close(scratch_open(dir));
+	cr_expect_eq(scratch_count(dir, "tmp"), 0);
+}
+
 Test(store, default_root_follows_the_environment)
 {
 	char *root;
