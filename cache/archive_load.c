@@ -54,6 +54,20 @@ lacks(const char *what, const struct stv_digest *d, struct stv_err **err)
 			stv_digest_str(d, str));
 }
 
+/* A blob is as long as its descriptor says (THREATS C08). */
+static int
+check_size(const struct load_file *f, const struct oci_descriptor *d,
+	   const char *what, struct stv_err **err)
+{
+	if (f->blob_size == d->size)
+		return 0;
+	return stv_fail(err, STV_E_INPUT,
+			"the %s of the archive has %llu bytes, its descriptor "
+			"says %llu",
+			what, (unsigned long long)f->blob_size,
+			(unsigned long long)d->size);
+}
+
 /* A document of the layout, kept in the store and by the image. */
 static int
 take_doc(struct load *ld, const struct oci_descriptor *d, const char *what,
@@ -64,12 +78,8 @@ take_doc(struct load *ld, const struct oci_descriptor *d, const char *what,
 
 	if (f == NULL || f->kind != LOAD_DOC)
 		return lacks(what, &d->digest, err);
-	if (f->blob_size != d->size)
-		return stv_fail(err, STV_E_INPUT,
-				"the %s of the archive has %llu bytes, its "
-				"descriptor says %llu",
-				what, (unsigned long long)f->blob_size,
-				(unsigned long long)d->size);
+	if (check_size(f, d, what, err) < 0)
+		return -1;
 	if (cas_blob_put(ld->store, stv_buf_str(&f->text), f->text.len, &got,
 			 err) < 0)
 		return -1;
@@ -136,7 +146,8 @@ take_layers(struct load *ld, const struct oci_manifest *m,
 
 		if (f == NULL || f->kind != LOAD_LAYER)
 			return lacks("layer", &m->layers[i].digest, err);
-		if (check_layer(f, &config->diff_ids[i], err) < 0)
+		if (check_size(f, &m->layers[i], "layer", err) < 0 ||
+		    check_layer(f, &config->diff_ids[i], err) < 0)
 			return -1;
 		*stv_vec_push(&p->blobs) = f->blob;
 		*ret_size += f->tar_size;
@@ -191,6 +202,8 @@ take_attachment(struct load *ld, const struct oci_descriptor *d,
 			if (take_doc(ld, &m->layers[i], "blob", p, &part, err) <
 			    0)
 				return -1;
+		} else if (check_size(part, &m->layers[i], "blob", err) < 0) {
+			return -1;
 		} else {
 			*stv_vec_push(&p->blobs) = part->blob;
 		}

@@ -428,6 +428,18 @@ digest_str(const char *text)
 	return stv_digest_str(&d, str[i]);
 }
 
+/* The index of the manifest as it is now. */
+static void
+make_index(struct layout *l)
+{
+	free(l->index);
+	l->index = stv_xasprintf(
+		"{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
+		"\"" OCI_MT_MANIFEST "\",\"digest\":\"%s\",\"size\":%zu,"
+		"\"annotations\":{\"io.containerd.image.name\":\"x:1\"}}]}",
+		digest_str(l->manifest), strlen(l->manifest));
+}
+
 /*
  * ${diff}: what the config says the layer is, NULL: the truth.  ${extra} is
  * put into the manifest's object.
@@ -447,11 +459,8 @@ make_layout(struct layout *l, const char *diff, const char *extra)
 		"\"%s\",\"size\":%zu}]}",
 		extra, digest_str(l->config), strlen(l->config), l->diff,
 		l->layer.len);
-	l->index = stv_xasprintf(
-		"{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
-		"\"" OCI_MT_MANIFEST "\",\"digest\":\"%s\",\"size\":%zu,"
-		"\"annotations\":{\"io.containerd.image.name\":\"x:1\"}}]}",
-		digest_str(l->manifest), strlen(l->manifest));
+	l->index = NULL;
+	make_index(l);
 }
 
 static void
@@ -545,19 +554,36 @@ Test(archive, a_config_that_lies_about_a_layer_is_refused)
 	layout_fini(&l);
 }
 
+/* Make the next "size" behind ${text} a lie of the same length. */
+static void
+lie(char *text)
+{
+	char *at = strstr(text, "\"size\":") + strlen("\"size\":");
+
+	at[0] = at[0] == '9' ? '8' : (char)(at[0] + 1);
+}
+
 Test(archive, a_descriptor_with_another_size_is_refused)
 {
-	struct layout l;
-	struct stv_buf tar;
-	char *at;
+	static const char *const of[] = {"manifest", "config", "layer"};
 
-	make_layout(&l, NULL, "");
-	at = strstr(l.index, "\"size\":") + strlen("\"size\":");
-	at[0] = at[0] == '9' ? '8' : (char)(at[0] + 1);
-	tar = layout_tar(&l, P_ALL, false);
-	expect_refused(&tar, STV_E_INPUT, "THREATS C08");
-	stv_buf_fini(&tar);
-	layout_fini(&l);
+	for (size_t i = 0; i < STV_ARRAY_LEN(of); i++) {
+		struct layout l;
+		struct stv_buf tar;
+
+		make_layout(&l, NULL, "");
+		if (i == 0) {
+			lie(l.index);
+		} else {
+			lie(i == 1 ? l.manifest
+				   : strstr(l.manifest, "\"layers\""));
+			make_index(&l);
+		}
+		tar = layout_tar(&l, P_ALL, false);
+		expect_refused(&tar, STV_E_INPUT, of[i]); /* THREATS C08 */
+		stv_buf_fini(&tar);
+		layout_fini(&l);
+	}
 }
 
 Test(archive, a_manifest_that_is_an_index_too_is_refused)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # e2e-apps.sh: the five applications of testdata/apps, built and run, and their archives as other programs read them.
-# packages: skopeo umoci runc podman jq curl gcc libc6-dev python3
+# packages: skopeo umoci runc podman docker.io jq curl gcc libc6-dev python3
 # E2E_ONLY=PATTERN runs only the cases of that name.
 set -euo pipefail
 
@@ -182,7 +182,8 @@ docker_loads() {
     local pid i d
     [ -x /usr/sbin/dockerd ] || e2e_skip 'dockerd (Debian docker.io) is not installed'
     save_hello
-    d=(docker -H "unix://$PWD/docker.sock")
+    # Debian's own client: another one on PATH may be newer than the daemon.
+    d=(/usr/bin/docker -H "unix://$PWD/docker.sock")
     /usr/sbin/dockerd --data-root "$PWD/docker" --exec-root "$PWD/docker-exec" -H "unix://$PWD/docker.sock" \
         -p "$PWD/docker.pid" --bridge none --iptables=false --storage-driver vfs >dockerd.out 2>&1 &
     pid=$!
