@@ -242,7 +242,7 @@ endif
 
 # ---- variants ---------------------------------------------------------------
 
-.PHONY: asan tsan cov
+.PHONY: asan tsan cov valgrind
 # Children between clone3 and exec are never instrumented (CHILD_OBJS).
 ASAN_ARGS = B=build/asan OPT="-O1 -g" HARDEN= \
 	SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -257,6 +257,11 @@ ASAN_E2E ?= golden e2e-apps e2e-cache e2e-input
 tsan: ## unit tests under ThreadSanitizer
 	@+$(SUBMAKE) B=build/tsan OPT="-O1 -g" HARDEN= SAN=-fsanitize=thread \
 		SUITE_PREFIX=tsan- check-units
+
+valgrind: replay-bins ## the parser under valgrind, on all Dockerfiles here
+	@REPLAY_WITH="valgrind -q --error-exitcode=9 --leak-check=full \
+		--errors-for-leak-kinds=definite,indirect" \
+		.ci/run-replay valgrind $(B)/replay parse expand ignore
 
 COV_ARGS = B=build/cov OPT="-O0 -g" HARDEN= \
 	SAN="--coverage -fprofile-update=atomic"
