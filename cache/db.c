@@ -136,6 +136,10 @@ fail_db(struct cas_store *s, struct stv_err **err)
 				"the store's database is busy for more than "
 				"%d seconds",
 				BUSY_LIMIT_MS / 1000);
+	/* It says ENOENT of a file that it could not make. */
+	if ((rc & 0xff) == SQLITE_CANTOPEN && num == ENOENT &&
+	    stv_fsat_is_full(s->root_fd))
+		num = ENOSPC;
 	if (((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN) &&
 	    num != 0)
 		return stv_fail_errno_as(err, STV_E_IO, num,

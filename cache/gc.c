@@ -478,7 +478,7 @@ cas_gc(struct cas_store *s, const struct cas_gc_opts *opts,
 	r = cas_lease_exclusive(s, opts->wait_ms, &lease, err);
 	if (r != 0)
 		return r;
-	cas_layout_mark(s);
+	cas_layout_try_mark(s);
 	r = collect(s, &g, err);
 	cas_reserve_make(s);
 	cas_layout_refresh(s);

@@ -143,19 +143,29 @@ cas_layout_check(struct cas_store *s, struct stv_err **err)
 	return is_same(s, &text) ? 1 : 0;
 }
 
-void
-cas_layout_mark(struct cas_store *s)
+int
+cas_layout_mark(struct cas_store *s, struct stv_err **err)
 {
-	struct stv_err *err = NULL;
-	int own = -1, fd;
+	stv_auto_fd fd = -1;
+	int own = -1;
 
-	if (cas_own_tmp(s, &own, &err) < 0) {
-		stv_err_free(err);
-		return;
-	}
+	if (cas_own_tmp(s, &own, err) < 0)
+		return -1;
 	fd = openat(own, CAS_STALE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
-	stv_close_p(&fd);
+	if (fd < 0)
+		return stv_fail_errno(err, errno, "cannot write to '%s'",
+				      s->root);
+	return 0;
+}
+
+void
+cas_layout_try_mark(struct cas_store *s)
+{
+	struct stv_err *err = NULL;
+
+	if (cas_layout_mark(s, &err) < 0)
+		stv_err_free(err);
 }
 
 void

@@ -329,10 +329,8 @@ cas_image_put(struct cas_store *s, const struct cas_image *img,
 	cas_db_leave(s);
 	if (r != 0)
 		return r < 0 ? -1 : cas_sync_unsynced(s, err);
-	if (read_media_type(s, &p, err) < 0 || cas_store_sync(s, err) < 0)
-		return -1;
-	cas_layout_mark(s);
-	if (cas_db_enter(s, err) < 0)
+	if (read_media_type(s, &p, err) < 0 || cas_store_sync(s, err) < 0 ||
+	    cas_layout_mark(s, err) < 0 || cas_db_enter(s, err) < 0)
 		return -1;
 	r = cas_db_write(s, write_image, &p, err);
 	cas_db_leave(s);
@@ -439,7 +437,7 @@ cas_image_remove(struct cas_store *s, const struct stv_digest *manifest,
 	struct stv_digest copy = *manifest;
 	int r;
 
-	cas_layout_mark(s);
+	cas_layout_try_mark(s);
 	if (cas_db_enter(s, err) < 0)
 		return -1;
 	r = cas_db_write(s, remove_image, &copy, err);

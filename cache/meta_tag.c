@@ -117,8 +117,7 @@ cas_tag_set(struct cas_store *s, const char *tag,
 	cas_db_leave(s);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
-	cas_layout_mark(s);
-	if (cas_db_enter(s, err) < 0)
+	if (cas_layout_mark(s, err) < 0 || cas_db_enter(s, err) < 0)
 		return -1;
 	r = cas_db_write(s, set_tag, &c, err);
 	cas_db_leave(s);
@@ -149,7 +148,7 @@ cas_tag_remove(struct cas_store *s, const char *tag, struct stv_err **err)
 	struct change c = {tag, NULL};
 	int r;
 
-	cas_layout_mark(s);
+	cas_layout_try_mark(s);
 	if (cas_db_enter(s, err) < 0)
 		return -1;
 	r = cas_db_write(s, remove_tag, &c, err);

@@ -132,12 +132,17 @@ int cas_layout_write(struct cas_store *s, struct stv_err **err);
 int cas_layout_check(struct cas_store *s, struct stv_err **err);
 
 /*
- * cas_layout_mark(s): before a transaction that changes images or tags: say in
- * our tmp directory that index.json is about to be old.  Who cleans up after a
- * kill then writes it again.  On a full disk it is left out: rows must go even
- * then.
+ * cas_layout_mark(s, err): before a transaction that adds images or tags: say
+ * in our tmp directory that index.json is about to be old.  Who cleans up after
+ * a kill, or finds space where we found none, then writes it again.
  */
-void cas_layout_mark(struct cas_store *s);
+int cas_layout_mark(struct cas_store *s, struct stv_err **err);
+
+/*
+ * cas_layout_try_mark(s): the same before one that removes some, which must go
+ * on a full disk, too.
+ */
+void cas_layout_try_mark(struct cas_store *s);
 
 /*
  * cas_layout_refresh(s): the same after a committed transaction, which stands

@@ -266,8 +266,11 @@ clean_one(struct cas_store *s, int tmp_fd, const char *name)
 	lock = lock_dir(fd);
 	if (lock < 0)
 		return;
-	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		cas_layout_refresh(s);
+	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    cas_layout_write(s, &err) < 0) {
+		stv_err_free(err); /* the note stays for who has space */
+		return;
+	}
 	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return;
 	(void)snprintf(gone, sizeof(gone), "gone-%d-%016" PRIx64, (int)getpid(),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -485,6 +486,15 @@ stv_fsat_remove_tree(int atfd, const char *name, struct stv_err **err)
 	if (r < 0)
 		return stv_fail_errno(err, saved, "cannot remove '%s'", name);
 	return 0;
+}
+
+bool
+stv_fsat_is_full(int fd)
+{
+	struct statvfs st;
+
+	return fstatvfs(fd, &st) == 0 &&
+	       (st.f_bavail == 0 || (st.f_files > 0 && st.f_favail == 0));
 }
 
 int

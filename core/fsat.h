@@ -94,6 +94,12 @@ int stv_fsat_sync_dir(int dirfd, const char *path, struct stv_err **err);
 int stv_fsat_remove_tree(int atfd, const char *name, struct stv_err **err);
 
 /*
+ * stv_fsat_is_full(fd): has the file system of ${fd} no block or no inode left
+ * for us?  For errors that do not say so themselves.
+ */
+bool stv_fsat_is_full(int fd);
+
+/*
  * stv_fsat_join(buf, n, a, b): "${a}/${b}" in ${buf}; -1 with errno
  * ENAMETOOLONG where it does not fit.
  */

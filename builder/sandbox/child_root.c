@@ -12,8 +12,10 @@
 #include <linux/stat.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -191,6 +193,30 @@ open_store(struct sbx_child *c)
 		sbx_child_fail(c, SBX_ST_STORE, 0);
 }
 
+static bool
+is_no_space(int errnum)
+{
+	return errnum == ENOSPC || errnum == EDQUOT;
+}
+
+/*
+ * Where overlay cannot make its work directory it goes on without the upper
+ * one, and the root is read-only.
+ */
+static void
+check_writable(const struct sbx_child *c)
+{
+	struct statfs st;
+
+	if (fstatfs(c->root_fd, &st) < 0 || (st.f_flags & ST_RDONLY) == 0)
+		return;
+	errno = EROFS;
+	if (fstatfs(c->store_fd, &st) == 0 &&
+	    (st.f_bavail == 0 || (st.f_files > 0 && st.f_ffree == 0)))
+		errno = ENOSPC;
+	sbx_child_fail(c, SBX_ST_OVERLAY, 0);
+}
+
 static void
 mount_root(struct sbx_child *c)
 {
@@ -199,14 +225,18 @@ mount_root(struct sbx_child *c)
 	struct statx st;
 
 	c->root_fd = -1;
+	errno = 0;
 	if (!c->plan->sbx->force_mount2)
 		c->root_fd = overlay_new_api(c);
-	if (c->root_fd < 0) {
+	/* A second try would only meet what the first has left behind. */
+	if (c->root_fd < 0 && !is_no_space(errno)) {
 		c->root_fd = overlay_mount2(c);
 		is_attached = true;
 	}
 	if (c->root_fd < 0)
 		fail_overlay(c);
+	if (spec->upper != NULL)
+		check_writable(c);
 	/* In our namespace only; pivot_root wants a mount that is attached. */
 	if (!is_attached &&
 	    sbx_move_mount(c->root_fd, c->store_fd, spec->lower_dirs[0]) < 0)

@@ -102,6 +102,9 @@ code_for(const struct sbx_report *r)
 		return STV_E_INPUT;
 	if (r->errnum == EPERM || r->errnum == EACCES)
 		return STV_E_PRIVILEGE;
+	if (r->stage == SBX_ST_OVERLAY &&
+	    (r->errnum == ENOSPC || r->errnum == EDQUOT))
+		return STV_E_IO;
 	return STV_E_SANDBOX;
 }
 

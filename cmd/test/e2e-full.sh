@@ -79,7 +79,7 @@ attempt() {
     fi
     FAILED=1
     # A RUN's own program may be the one that meets the end of the disk.
-    if [ "$status" -ne $EXIT_IO ] && ! { [ "$status" -eq $EXIT_STEP ] && grep -qE "^[a-z]+: .*$NO_SPACE" "$E2E_TMP/err"; }; then
+    if [ "$status" -ne $EXIT_IO ] && ! { [ "$status" -eq $EXIT_STEP ] && grep -qE "^[a-z/]+: .*$NO_SPACE" "$E2E_TMP/err"; }; then
         bad "$label" "$what ends with status $status: $(cat "$E2E_TMP/err")"
     elif ! grep -qF "$NO_SPACE" "$E2E_TMP/err"; then
         bad "$label" "$what does not say '$NO_SPACE': $(cat "$E2E_TMP/err")"
