@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -28,7 +29,10 @@
 
 /* /proc/self/mountinfo of a machine with very many mounts. */
 #define MAX_PROC_FILE ((size_t)4 << 20)
+/* stave-PID-PIDNS-N: the number of a process says nothing elsewhere. */
 #define NAME_PREFIX "stave-"
+/* How old a directory from another pid namespace is before it is swept. */
+#define FOREIGN_AGE_S 3600
 /* How long the kernel may take to let go of dead processes: 2 ms a try. */
 #define MAX_REMOVE_TRIES 500
 /* How many names of others may be in the way. */
@@ -274,10 +278,11 @@ make_dir(struct sbx *sbx, int base, struct sbx_cgroup *ret)
 {
 	int rc = -1;
 
-	/* A dead stave, or one of another pid namespace, had our pid. */
+	/* A dead stave had our pid. */
 	for (int i = 0; i < MAX_NAME_TRIES && rc < 0; i++) {
 		(void)snprintf(ret->name, sizeof(ret->name),
-			       NAME_PREFIX "%ld-%lu", (long)getpid(),
+			       NAME_PREFIX "%ld-%llu-%lu", (long)getpid(),
+			       (unsigned long long)sbx->pid_ns,
 			       sbx->next_cgroup++);
 		rc = mkdirat(base, ret->name, 0755);
 		if (rc < 0 && errno != EEXIST)
@@ -354,26 +359,45 @@ sbx_cgroup_remove(struct sbx_cgroup *cg)
 	*cg = (struct sbx_cgroup){.base_fd = -1, .dir_fd = -1};
 }
 
+/* Old enough that its maker has long put its process into it? */
+static bool
+is_old(int dir, const char *name)
+{
+	struct stat st;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       now.tv_sec - st.st_ctim.tv_sec > FOREIGN_AGE_S;
+}
+
 /* Is ${name} a directory of a stave that is no more? */
 static bool
-is_stale(const char *name)
+is_stale(const struct sbx *sbx, int dir, const char *name)
 {
+	unsigned long long ns;
 	char *end;
 	long pid;
 
 	if (strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
 		return false;
 	pid = strtol(name + strlen(NAME_PREFIX), &end, 10);
-	return pid > 0 && *end == '-' && kill((pid_t)pid, 0) < 0 &&
-	       errno == ESRCH;
+	if (pid <= 0 || *end != '-')
+		return false;
+	ns = strtoull(end + 1, &end, 10);
+	if (*end != '-')
+		return false;
+	if (ns != sbx->pid_ns)
+		return is_old(dir, name);
+	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 
 /*
- * Remove what a killed process left.  A pid of another pid namespace may be
- * taken for dead: rmdir refuses what is in use.
+ * Remove what a killed process left; rmdir refuses what is in use.  One that
+ * was just made, and has no process yet, must not go.
  */
 static void
-sweep(int base)
+sweep(const struct sbx *sbx, int base)
 {
 	int fd = base < 0 ? -1
 			  : openat(base, ".",
@@ -387,7 +411,7 @@ sweep(int base)
 		return;
 	}
 	while ((e = readdir(dir)) != NULL) {
-		if (is_stale(e->d_name))
+		if (is_stale(sbx, fd, e->d_name))
 			(void)unlinkat(fd, e->d_name, AT_REMOVEDIR);
 	}
 	(void)closedir(dir);
@@ -447,6 +471,7 @@ sbx_cgroup_open(struct sbx *sbx, enum sbx_devices want, struct stv_err **err)
 {
 	stv_auto_buf cgroups = STV_BUF_INIT(MAX_PROC_FILE);
 	stv_auto_buf mounts = STV_BUF_INIT(MAX_PROC_FILE);
+	struct stat ns;
 
 	sbx->cgroup2_base = sbx->cgroup1_base = sbx->devices_prog = -1;
 	if (read_proc("/proc/self/cgroup", &cgroups, err) < 0 ||
@@ -456,8 +481,10 @@ sbx_cgroup_open(struct sbx *sbx, enum sbx_devices want, struct stv_err **err)
 		open_own_dir(stv_buf_str(&cgroups), stv_buf_str(&mounts), NULL);
 	sbx->cgroup1_base = open_own_dir(stv_buf_str(&cgroups),
 					 stv_buf_str(&mounts), "devices");
-	sweep(sbx->cgroup2_base);
-	sweep(sbx->cgroup1_base);
+	if (stat("/proc/self/ns/pid", &ns) == 0)
+		sbx->pid_ns = ns.st_ino;
+	sweep(sbx, sbx->cgroup2_base);
+	sweep(sbx, sbx->cgroup1_base);
 	return choose_devices(sbx, want, err);
 }
 

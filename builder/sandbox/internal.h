@@ -159,6 +159,7 @@ struct sbx {
 	enum sbx_devices devices;
 	int cgroup2_base, cgroup1_base; /* own directories, or -1 */
 	int devices_prog;		/* BPF, or -1 */
+	uint64_t pid_ns;		/* number of our pid namespace */
 	_Atomic unsigned long next_cgroup;
 	int vmstat_fd;
 };
@@ -170,7 +171,7 @@ struct sbx_proc {
 	int upper_fd;
 	struct sbx_report *report;
 	struct sbx_cgroup {
-		char name[48]; /* "" where there is none */
+		char name[80]; /* "" where there is none */
 		int base_fd;   /* borrowed */
 		int dir_fd;
 		bool is_v2;

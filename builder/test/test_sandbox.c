@@ -15,6 +15,7 @@
 
 #include "core/cleanup.h"
 
+#include "builder/sandbox/internal.h"
 #include "builder/test/sandbox_rig.h"
 
 static struct rig r;
@@ -590,9 +591,37 @@ Test(sandbox, no_descriptor_or_cgroup_is_left)
 	cr_expect_eq(r.result, 0);
 	cr_expect_eq(count_fds(), before);
 	(void)snprintf(name, sizeof(name), "stave-%d-", (int)getpid());
-	groups = rig_list(AT_FDCWD, "/sys/fs/cgroup");
+	groups = rig_list(r.sbx->cgroup2_base, ".");
 	cr_expect_null(strstr(groups, name), "%s", groups);
 	free(groups);
+}
+
+/*
+ * A process of another pid namespace seems dead here, and its new cgroup, in
+ * which it has not put anything yet, abandoned.
+ */
+Test(sandbox, only_what_the_dead_left_is_swept)
+{
+	char dead[80], foreign[80];
+	struct sbx_config config = {.store_fd = r.store};
+	struct sbx *other = NULL;
+	int base = r.sbx->cgroup2_base;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	(void)waitpid(pid, NULL, 0);
+	if (base < 0)
+		cr_skip("no cgroup v2 here");
+	(void)snprintf(dead, sizeof(dead), "stave-%d-%llu-0", (int)pid,
+		       (unsigned long long)r.sbx->pid_ns);
+	(void)snprintf(foreign, sizeof(foreign), "stave-%d-1-0", (int)pid);
+	cr_assert_eq(mkdirat(base, dead, 0755), 0);
+	cr_assert_eq(mkdirat(base, foreign, 0755), 0);
+	cr_assert_eq(sbx_open(&config, &other, &r.err), 0);
+	sbx_close(other);
+	cr_expect_eq(unlinkat(base, foreign, AT_REMOVEDIR), 0);
+	cr_expect_eq(unlinkat(base, dead, AT_REMOVEDIR), -1);
 }
 
 Test(sandbox, several_run_at_once)
