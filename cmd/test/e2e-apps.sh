@@ -184,7 +184,8 @@ docker_loads() {
     save_hello
     # Debian's own client: another one on PATH may be newer than the daemon.
     d=(/usr/bin/docker -H "unix://$PWD/docker.sock")
-    /usr/sbin/dockerd --data-root "$PWD/docker" --exec-root "$PWD/docker-exec" -H "unix://$PWD/docker.sock" \
+    # In a mount namespace of its own: it may leave its data directory mounted upon itself.
+    unshare --mount /usr/sbin/dockerd --data-root "$PWD/docker" --exec-root "$PWD/docker-exec" -H "unix://$PWD/docker.sock" \
         -p "$PWD/docker.pid" --bridge none --iptables=false --storage-driver vfs >dockerd.out 2>&1 &
     pid=$!
     # shellcheck disable=SC2064 # this pid
