@@ -472,6 +472,7 @@ ui_free(struct ui *ui)
 		free(s->progress);
 	}
 	stv_vec_fini(&ui->steps);
+	stv_strs_clear(&ui->notes);
 	stv_buf_fini(&ui->out);
 	free(ui);
 }

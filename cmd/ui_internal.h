@@ -65,11 +65,12 @@ struct ui {
 	STV_VEC(struct ui_step) steps;
 	size_t last_step; /* index + 1 of the one looked up last */
 	int64_t start_ns;
-	int64_t now_ns;	     /* of the newest event */
-	int64_t wall_ns;     /* CLOCK_REALTIME - CLOCK_MONOTONIC */
-	uint32_t plain_step; /* plain: whose lines were printed last */
-	size_t n_drawn;	     /* tty: lines of the view on the screen */
-	int64_t drawn_ns;    /* tty: when */
+	int64_t now_ns;	       /* of the newest event */
+	int64_t wall_ns;       /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+	uint32_t plain_step;   /* plain: whose lines were printed last */
+	size_t n_drawn;	       /* tty: lines of the view on the screen */
+	int64_t drawn_ns;      /* tty: when */
+	struct stv_strs notes; /* tty: shown under the finished view */
 	struct stv_buf out;
 	bool is_broken;	      /* the sink failed; nothing more is written */
 	pthread_mutex_t lock; /* events against ticks */

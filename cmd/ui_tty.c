@@ -239,8 +239,11 @@ keep_progress(struct ui_step *s, const struct stv_event *ev)
 static void
 tty_event(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 {
-	if (ev->kind == STV_EV_WARNING || ev->kind == STV_EV_NOTE ||
-	    ev->kind == STV_EV_TRACE) {
+	if (ev->kind == STV_EV_NOTE) {
+		stv_strs_take(&ui->notes, ui_event_text(ev));
+		return;
+	}
+	if (ev->kind == STV_EV_WARNING || ev->kind == STV_EV_TRACE) {
 		erase(ui);
 		ui_say(ui, ev);
 		draw(ui, false);
@@ -259,6 +262,10 @@ tty_end(struct ui *ui, const struct stv_err *e)
 	draw(ui, true);
 	ui->n_drawn = 0;
 	ui_tails(ui);
+	for (size_t i = 0; i < ui->notes.len; i++) {
+		ui_text_name(ui->notes.v[i], &ui->out);
+		stv_buf_addc(&ui->out, '\n');
+	}
 }
 
 const struct ui_display ui_tty = {

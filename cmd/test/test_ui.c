@@ -396,3 +396,27 @@ Test(ui, the_modes_have_names)
 	cr_expect_eq(stv_err_code(err), STV_E_USAGE);
 	stv_err_free(err);
 }
+
+/* What was made is the last thing that a user reads. */
+Test(ui, tty_shows_notes_under_the_view)
+{
+	struct screen s;
+	const char *view, *note, *next;
+
+	screen_open(&s, UI_TTY, false);
+	send(&s, STV_EV_STEP_ADDED, NULL);
+	send(&s, STV_EV_STEP_STARTED, NULL);
+	send(&s, STV_EV_NOTE, "tagged\033x");
+	send(&s, STV_EV_STEP_DONE, NULL);
+	ui_end(s.ui, NULL);
+	view = NULL;
+	next = strstr(stv_buf_str(&s.out), "[+] Building");
+	for (; next != NULL; next = strstr(next + 1, "[+] Building"))
+		view = next;
+	note = strstr(stv_buf_str(&s.out), "tagged");
+	cr_assert(view != NULL && note != NULL);
+	cr_expect_gt(note, view);
+	cr_expect_null(strstr(note + 1, "tagged"));
+	cr_expect_null(strstr(note, "\033x"));
+	screen_close(&s);
+}
