@@ -293,6 +293,8 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		r = stv_fail_errno(err, errno, "cannot make the step's log");
 	if (r == 0)
 		r = bld_execute(st, step, &spec, log_fd, &status, err);
+	if (r < 0 && stv_err_code(*err) == STV_E_INPUT)
+		stv_err_at(*err, step->node->span);
 	stv_close_p(&script.source_fd);
 	for (size_t i = 0; r == 0 && i < status.warnings.len; i++)
 		stv_emitf(o->listener, STV_EV_WARNING, "%s",

@@ -13,10 +13,16 @@
 #include "builder/sandbox/sys_mount.h"
 
 /*
- * Where overlays are attached: a directory of the store that is never a layer
- * itself, so that the names of layers go on meaning the layers.
+ * Where overlays are attached: directories of the store that are never a layer
+ * themselves, so that the names of layers go on meaning the layers.  The root
+ * has one of its own: what is attached to that of the others lies on the one
+ * before, and ends with the old root.
  */
-#define ATTACH_AT SBX_MOUNTPOINTS "/dev"
+static const char *
+attach_at(const struct sbx_overlay *o)
+{
+	return o->is_root ? SBX_MOUNTPOINTS "/dev" : SBX_MOUNTPOINTS "/proc";
+}
 
 static const struct sbx_mount_option overlay_options[] = {
 	{"index", "off"},
@@ -68,7 +74,7 @@ new_api(const struct sbx_child *c, const struct sbx_overlay *o)
 	mount = sbx_child_create_mount(fs,
 				       is_nodev(c, o) ? MOUNT_ATTR_NODEV : 0);
 	/* Only what is attached can be cloned, or become the root. */
-	if (mount >= 0 && sbx_move_mount(mount, c->store_fd, ATTACH_AT) < 0)
+	if (mount >= 0 && sbx_move_mount(mount, c->store_fd, attach_at(o)) < 0)
 		sbx_child_fail(c, SBX_ST_ATTACH, 0);
 	return mount;
 }
@@ -81,10 +87,11 @@ old_api(const struct sbx_child *c, const struct sbx_overlay *o)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (syscall(SYS_mount, "overlay", ATTACH_AT, "overlay",
+	if (syscall(SYS_mount, "overlay", attach_at(o), "overlay",
 		    is_nodev(c, o) ? MS_NODEV : 0, o->legacy_data) < 0)
 		return -1;
-	return openat(c->store_fd, ATTACH_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return openat(c->store_fd, attach_at(o),
+		      O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 int

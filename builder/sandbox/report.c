@@ -120,6 +120,10 @@ add_hint(const struct sbx_report *r, struct stv_err *e)
 	else if (r->errnum == ENOTDIR)
 		stv_err_hint(e, "something in the image is in the place of a "
 				"directory; remove it in an earlier step");
+	else if ((r->errnum == EXDEV || r->errnum == ENOENT) &&
+		 r->stage == SBX_ST_MOUNT)
+		stv_err_hint(e, "nothing can be mounted in /proc or /sys; name "
+				"another target");
 	else if (r->errnum == EXDEV)
 		stv_err_hint(e,
 			     "a symbolic link in the image leads into /proc, "
