@@ -32,6 +32,19 @@ struct stv_err;	     /* core/err.h */
 struct stv_listener; /* core/event.h */
 struct stv_sources;  /* core/source.h */
 
+/* One --secret; its bytes are held in memory only. */
+struct bld_secret {
+	const char *id;
+	const char *data;
+	size_t len;
+};
+
+/* One --ssh: an agent of the caller. */
+struct bld_ssh {
+	const char *id;
+	const char *socket; /* its path */
+};
+
 /* What to build.  All of it is borrowed during bld_build(). */
 struct bld_opts {
 	struct cas_store *store; /* the caller holds a lease on it */
@@ -60,6 +73,12 @@ struct bld_opts {
 	const struct sbx_rlimit *rlimits;
 	size_t n_rlimits;
 	const struct rlimit *caller_nofile; /* see struct sbx_config */
+	const struct bld_secret *secrets;
+	size_t n_secrets;
+	const struct bld_ssh *ssh;
+	size_t n_ssh;
+	bool allow_insecure; /* --allow security.insecure */
+	bool allow_host_net; /* --allow network.host */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
 	int64_t epoch;

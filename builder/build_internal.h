@@ -46,6 +46,9 @@ struct bld_step {
 	const struct df_node *node;
 	struct bld_origin from; /* COPY --from: valid where has_from */
 	bool has_from;
+	/* RUN: where each --mount comes from, in order; SCRATCH without from */
+	struct bld_origin *mounts;
+	size_t n_mounts;
 	bool is_shown;	   /* has a number in the display */
 	bool is_trigger;   /* an ONBUILD of the base image */
 	uint32_t id;	   /* of the whole build, from 1 */
@@ -149,6 +152,17 @@ int bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
  * What an ONBUILD only records is not refused.
  */
 int bld_plan_supported(const struct df_node *node, struct stv_err **err);
+
+/*
+ * bld_plan_allowed(b, node, err): may a RUN have what it asks for (--security,
+ * --network), or does it need an --allow that was not given?
+ * Errors: STV_E_CHECK with the place.
+ */
+int bld_plan_allowed(const struct bld_build *b, const struct df_node *node,
+		     struct stv_err **err);
+
+/* bld_step_fini(step): free what it owns. */
+void bld_step_fini(struct bld_step *step);
 
 /* bld_stage_free(st): NULL is ok. */
 void bld_stage_free(struct bld_stage *st);

@@ -240,25 +240,45 @@ bld_copy_key(const struct bld_copy_plan *plan, struct stv_digest *ret)
 	*ret = stv_hash_end(h);
 }
 
-int
-bld_context_digest(struct bld_context *ctx, const char *path,
-		   struct stv_digest *ret, struct stv_err **err)
+/* All at and below ${path}, as a mount shows it. */
+static int
+digest_of(const struct bld_copy_spec *spec, const char *path,
+	  struct stv_digest *ret, struct stv_err **err)
 {
-	const struct bld_copy_spec spec = {.context = ctx, .dest = "/"};
 	stv_auto(bld_copy_plan) *p = NULL;
 	stv_auto(stv_hash) *h = NULL;
 	struct stv_digest key;
 
-	if (bld_copy_plan(&spec, &p, err) < 0 || bld_plan_add(p, path, err) < 0)
+	if (bld_copy_plan(spec, &p, err) < 0 || bld_plan_add(p, path, err) < 0)
 		return -1;
 	/* A mount shows the directory itself, which a copy does not. */
 	h = stv_hash_new();
 	bld_copy_key(p, &key);
 	hash_str(h, "stave bind 1");
 	hash_u64(h, p->items.v[0].e.mode);
+	hash_u64(h, p->items.v[0].e.uid);
+	hash_u64(h, p->items.v[0].e.gid);
 	stv_hash_add(h, key.bytes, sizeof(key.bytes));
 	*ret = stv_hash_end(h);
 	return 0;
+}
+
+int
+bld_context_digest(struct bld_context *ctx, const char *path,
+		   struct stv_digest *ret, struct stv_err **err)
+{
+	const struct bld_copy_spec spec = {.context = ctx, .dest = "/"};
+
+	return digest_of(&spec, path, ret, err);
+}
+
+int
+bld_view_digest(struct lay_view *view, const char *path, struct stv_digest *ret,
+		struct stv_err **err)
+{
+	const struct bld_copy_spec spec = {.view = view, .dest = "/"};
+
+	return digest_of(&spec, path, ret, err);
 }
 
 size_t

@@ -127,6 +127,14 @@ enum bld_copy_result {
 int bld_copy_write(struct bld_copy_plan *plan, struct lay_view *below,
 		   struct lay_writer *w, struct stv_err **err);
 
+/*
+ * bld_view_digest(view, path, ret, err): as bld_context_digest(), of a chain of
+ * layers.  For RUN --mount=type=bind,from=.
+ * Errors: STV_E_INPUT (not there), STV_E_IO.
+ */
+int bld_view_digest(struct lay_view *view, const char *path,
+		    struct stv_digest *ret, struct stv_err **err);
+
 /* bld_copy_plan_free(plan): NULL is ok. */
 void bld_copy_plan_free(struct bld_copy_plan *plan);
 

@@ -9,6 +9,16 @@
 #include "registry/ref.h"
 
 #include "builder/build_internal.h"
+#include "builder/mount.h"
+
+void
+bld_step_fini(struct bld_step *step)
+{
+	free(step->from.reference);
+	for (size_t i = 0; i < step->n_mounts; i++)
+		free(step->mounts[i].reference);
+	free(step->mounts);
+}
 
 void
 bld_stage_free(struct bld_stage *st)
@@ -16,7 +26,7 @@ bld_stage_free(struct bld_stage *st)
 	if (st == NULL)
 		return;
 	for (size_t i = 0; i < st->steps.len; i++)
-		free(st->steps.v[i].from.reference);
+		bld_step_fini(&st->steps.v[i]);
 	stv_vec_fini(&st->steps);
 	for (size_t i = 0; i < st->n_triggers; i++)
 		df_file_free(st->triggers[i]);
@@ -44,10 +54,9 @@ static const struct unsupported {
 	enum df_kind kind;
 	const char *flag;
 } unsupported[] = {
-	{DF_RUN, "mount"},	  {DF_RUN, "security"}, {DF_RUN, "device"},
-	{DF_COPY, "link"},	  {DF_COPY, "parents"}, {DF_COPY, "exclude"},
-	{DF_ADD, "link"},	  {DF_ADD, "exclude"},	{DF_ADD, "checksum"},
-	{DF_ADD, "keep-git-dir"}, {DF_ADD, "unpack"},
+	{DF_RUN, "device"},   {DF_COPY, "link"},	{DF_COPY, "parents"},
+	{DF_COPY, "exclude"}, {DF_ADD, "link"},		{DF_ADD, "exclude"},
+	{DF_ADD, "checksum"}, {DF_ADD, "keep-git-dir"}, {DF_ADD, "unpack"},
 };
 
 int
@@ -127,10 +136,10 @@ bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 	}
 	if (parse_index(text, &n) || find_stage(b, text, b->stages.len, &n)) {
 		stv_fail(err, STV_E_CHECK,
-			 n == stage ? "stage '%s' cannot copy from itself"
+			 n == stage ? "stage '%s' cannot take from itself"
 				    : "there is no stage '%s' before this one",
 			 text);
-		stv_err_hint(*err, "COPY --from takes an earlier stage or an "
+		stv_err_hint(*err, "What is named is an earlier stage or an "
 				   "image; move that stage up.");
 		return at(err, span);
 	}
@@ -242,14 +251,46 @@ plan_nodes(struct bld_build *b, struct stv_err **err)
 	return 0;
 }
 
-/* COPY --from of all stages, once all names are known. */
+int
+bld_plan_allowed(const struct bld_build *b, const struct df_node *node,
+		 struct stv_err **err)
+{
+	const struct df_flag *security = df_node_flag(node, "security");
+	const struct df_flag *net = df_node_flag(node, "network");
+
+	if (node->kind != DF_RUN)
+		return 0;
+	if (security != NULL && strcmp(security->value, "insecure") == 0 &&
+	    !b->o->allow_insecure) {
+		stv_fail(err, STV_E_CHECK,
+			 "RUN --security=insecure is not allowed");
+		stv_err_hint(*err, "It takes every guard of the sandbox away. "
+				   "Where that is meant, build with --allow "
+				   "security.insecure.");
+		return at(err, security->span);
+	}
+	if (net != NULL && strcmp(net->value, "host") == 0 &&
+	    b->o->net == SBX_NET_NONE && !b->o->allow_host_net) {
+		stv_fail(err, STV_E_CHECK,
+			 "RUN --network=host is not allowed "
+			 "in a build without network");
+		stv_err_hint(*err, "Build with --allow network.host, or "
+				   "without --network none.");
+		return at(err, net->span);
+	}
+	return 0;
+}
+
+/* COPY --from and RUN --mount of all stages, once all names are known. */
 static int
-plan_copies(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
+plan_origins(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
 {
 	for (size_t i = 0; i < st->steps.len; i++) {
 		struct bld_step *s = &st->steps.v[i];
 		const struct df_flag *flag = df_node_flag(s->node, "from");
 
+		if (bld_plan_mounts(st, s, err) < 0)
+			return -1;
 		if (s->node->kind != DF_COPY || flag == NULL)
 			continue;
 		if (bld_plan_origin(b, st->index, flag->value, flag->value_span,
@@ -283,6 +324,13 @@ plan_target(struct bld_build *b, struct stv_err **err)
 	return -1;
 }
 
+static void
+need(struct bld_build *b, const struct bld_origin *from)
+{
+	if (from->kind == BLD_BASE_STAGE)
+		b->stages.v[from->stage]->is_needed = true;
+}
+
 /* Mark what the target needs; edges go to earlier stages only. */
 static void
 plan_needs(struct bld_build *b)
@@ -293,14 +341,30 @@ plan_needs(struct bld_build *b)
 
 		if (!st->is_needed)
 			continue;
-		if (st->base.kind == BLD_BASE_STAGE)
-			b->stages.v[st->base.stage]->is_needed = true;
-		for (size_t k = 0; k < st->steps.len; k++)
-			if (st->steps.v[k].has_from &&
-			    st->steps.v[k].from.kind == BLD_BASE_STAGE)
-				b->stages.v[st->steps.v[k].from.stage]
-					->is_needed = true;
+		need(b, &st->base);
+		for (size_t k = 0; k < st->steps.len; k++) {
+			const struct bld_step *s = &st->steps.v[k];
+
+			if (s->has_from)
+				need(b, &s->from);
+			for (size_t m = 0; m < s->n_mounts; m++)
+				need(b, &s->mounts[m]);
+		}
 	}
+}
+
+/* Of the stages that will be built. */
+static int
+plan_allowed(struct bld_build *b, struct stv_err **err)
+{
+	for (size_t i = 0; i < b->stages.len; i++) {
+		const struct bld_stage *st = b->stages.v[i];
+
+		for (size_t k = 0; st->is_needed && k < st->steps.len; k++)
+			if (bld_plan_allowed(b, st->steps.v[k].node, err) < 0)
+				return -1;
+	}
+	return 0;
 }
 
 static void
@@ -328,11 +392,13 @@ bld_plan(struct bld_build *b, struct stv_err **err)
 	if (plan_nodes(b, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->stages.len; i++)
-		if (plan_copies(b, b->stages.v[i], err) < 0)
+		if (plan_origins(b, b->stages.v[i], err) < 0)
 			return -1;
 	if (plan_target(b, err) < 0)
 		return -1;
 	plan_needs(b);
+	if (plan_allowed(b, err) < 0)
+		return -1;
 	plan_numbers(b);
 	return 0;
 }

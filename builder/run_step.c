@@ -18,6 +18,7 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/mount.h"
 #include "builder/overlay.h"
 #include "builder/user.h"
 
@@ -30,6 +31,8 @@ struct command {
 	struct stv_strs env;   /* part of the key */
 	struct stv_strs proxy; /* not part of it */
 	enum sbx_net net;
+	bool is_insecure;
+	struct bld_mounts mounts;
 	char *script;	   /* a heredoc that begins with "#!", or NULL */
 	char *script_path; /* where it is seen inside */
 };
@@ -37,9 +40,13 @@ struct command {
 static void
 command_fini(struct command *c)
 {
+	/* There may be secrets among them. */
+	for (size_t i = 0; i < c->env.len; i++)
+		explicit_bzero(c->env.v[i], strlen(c->env.v[i]));
 	stv_strs_clear(&c->argv);
 	stv_strs_clear(&c->env);
 	stv_strs_clear(&c->proxy);
+	bld_mounts_fini(&c->mounts);
 	free(c->script);
 	free(c->script_path);
 }
@@ -87,10 +94,12 @@ shell_form(struct bld_stage *st, const struct df_node *node,
 }
 
 static int
-command_make(struct bld_stage *st, const struct df_node *node,
+command_make(struct bld_stage *st, const struct bld_step *step,
 	     struct command *ret, struct stv_err **err)
 {
+	const struct df_node *node = step->node;
 	const struct df_flag *net = df_node_flag(node, "network");
+	const struct df_flag *security = df_node_flag(node, "security");
 
 	ret->net = st->b->o->net;
 	if (net != NULL && strcmp(net->value, "none") == 0) {
@@ -108,8 +117,10 @@ command_make(struct bld_stage *st, const struct df_node *node,
 			stv_strs_add(&ret->argv, node->args[i].text);
 	else
 		shell_form(st, node, ret);
+	ret->is_insecure =
+		security != NULL && strcmp(security->value, "insecure") == 0;
 	bld_run_env(st, &ret->env, &ret->proxy);
-	return 0;
+	return bld_mounts_make(st, step, &ret->mounts, err);
 }
 
 static void
@@ -131,6 +142,8 @@ command_key(const struct bld_stage *st, const struct command *c,
 	key_add_str(key, "user", rc->user);
 	key_add_str(key, "working directory", rc->working_dir);
 	key_add_u64(key, "network", (uint64_t)c->net);
+	key_add_str(key, "security", c->is_insecure ? "insecure" : "sandbox");
+	bld_mounts_key(&c->mounts, key);
 	add_list(key, "extra host", &st->b->o->add_hosts);
 	key_add_u64(key, "shm size", st->b->o->shm_size);
 	for (size_t i = 0; i < st->b->o->n_rlimits; i++) {
@@ -238,11 +251,16 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 	if (stv_env_get(&c->env, "HOME") == NULL)
 		stv_env_set(&c->env, "HOME", user->home);
 	stv_strs_copy(&c->env, &c->proxy);
+	if (bld_mounts_ready(&c->mounts, &c->env, err) < 0)
+		return -1;
 	if (sbx_make_resolv_conf(c->net, &resolv, err) < 0 ||
 	    sbx_make_hosts(NULL, &o->add_hosts, &hosts, err) < 0)
 		return -1;
-	if (c->script != NULL && script_mount(c, w, &script, err) < 0)
-		return -1;
+	if (c->script != NULL) {
+		if (script_mount(c, w, &script, err) < 0)
+			return -1;
+		*stv_vec_push(&c->mounts.ready) = script;
+	}
 	spec = (struct sbx_spec){
 		.lower_dirs = (const char *const *)w->lowers.v,
 		.n_lowers = w->lowers.len,
@@ -261,8 +279,9 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		.shm_size = o->shm_size,
 		.rlimits = o->rlimits,
 		.n_rlimits = o->n_rlimits,
-		.mounts = &script,
-		.n_mounts = c->script != NULL ? 1 : 0,
+		.mounts = c->mounts.ready.v,
+		.n_mounts = c->mounts.ready.len,
+		.is_insecure = c->is_insecure,
 	};
 	if (spec.cwd == NULL || *spec.cwd == '\0')
 		spec.cwd = "/";
@@ -274,6 +293,8 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		r = stv_fail_errno(err, errno, "cannot make the step's log");
 	if (r == 0)
 		r = bld_execute(st, step, &spec, log_fd, &status, err);
+	if (r < 0 && stv_err_code(*err) == STV_E_INPUT)
+		stv_err_at(*err, step->node->span);
 	stv_close_p(&script.source_fd);
 	for (size_t i = 0; r == 0 && i < status.warnings.len; i++)
 		stv_emitf(o->listener, STV_EV_WARNING, "%s",
@@ -338,6 +359,8 @@ execute(struct bld_stage *st, const struct bld_step *step, struct command *c,
 	bld_lock(st->b);
 	if (r == 0)
 		r = run_command(st, step, c, &w, &user, err);
+	/* Others may have the caches while the layer is packed. */
+	bld_mounts_end(&c->mounts);
 	if (r == 0)
 		r = snapshot(st, &w, view, out, err);
 	out->created_s = st->b->now_s;
@@ -355,7 +378,7 @@ bld_run_step(struct bld_stage *st, const struct bld_step *step,
 	struct bld_cached cached;
 	struct bld_outcome out;
 	stv_auto_free char *by = NULL;
-	int r = command_make(st, step->node, &c, err);
+	int r = command_make(st, step, &c, err);
 
 	if (r < 0) {
 		command_fini(&c);
@@ -368,6 +391,9 @@ bld_run_step(struct bld_stage *st, const struct bld_step *step,
 	if (r == 0) {
 		r = execute(st, step, &c, &out, err);
 		if (r == 0)
+			r = bld_mounts_is_same(&c.mounts, err);
+		/* What was seen is not what the key says: it is no record. */
+		if (r == 1)
 			r = bld_cache_store(st, &cached, &out, err);
 		if (r == 0)
 			bld_emit(st, step, STV_EV_STEP_DONE, NULL);

@@ -14,6 +14,7 @@
 #include "parser/parse.h"
 
 #include "builder/build_internal.h"
+#include "builder/mount.h"
 
 /* How long to wait before asking again for a key that another process holds. */
 #define KEY_POLL_NS 50000000L
@@ -431,6 +432,10 @@ do_triggers(struct bld_stage *st, struct stv_err **err)
 		step.node = &f->nodes[0];
 		from = df_node_flag(step.node, "from");
 		r = bld_plan_supported(step.node, err);
+		if (r == 0)
+			r = bld_plan_allowed(st->b, step.node, err);
+		if (r == 0)
+			r = bld_plan_mounts(st, &step, err);
 		if (r == 0 && step.node->kind == DF_COPY && from != NULL) {
 			r = bld_plan_origin(st->b, st->index, from->value,
 					    from->value_span, &step.from, err);
@@ -447,7 +452,7 @@ do_triggers(struct bld_stage *st, struct stv_err **err)
 		}
 		if (r == 0)
 			r = do_step(st, &step, err);
-		free(step.from.reference);
+		bld_step_fini(&step);
 	}
 	stv_strs_clear(&triggers);
 	return r;

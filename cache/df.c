@@ -98,6 +98,19 @@ add_blob(struct cas_store *s, void *arg, int dirfd, const char *name,
 }
 
 static int
+measure_mounts(struct cas_store *s, struct cas_df *df, struct stv_err **err)
+{
+	struct cas_cachemounts all = {0};
+	int r = cas_cachemounts_read(s, &all, err);
+
+	for (size_t i = 0; r == 0 && i < all.list.len; i++)
+		df->cachemount_bytes += all.list.v[i].size;
+	df->n_cachemounts = all.list.len;
+	cas_cachemounts_fini(&all);
+	return r;
+}
+
+static int
 measure(struct cas_store *s, struct measure *m, struct stv_err **err)
 {
 	struct cas_snapshots all = {0};
@@ -115,7 +128,7 @@ measure(struct cas_store *s, struct measure *m, struct stv_err **err)
 		m->df->snapshot_bytes += all.list.v[i].size;
 	m->df->n_snapshots = all.list.len;
 	cas_snapshots_fini(&all);
-	return r;
+	return r < 0 ? -1 : measure_mounts(s, m->df, err);
 }
 
 int

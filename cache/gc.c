@@ -282,6 +282,7 @@ doom_snapshots(struct cas_store *s, struct gc *g, struct stv_err **err)
 /* A record (id > 0) or an untagged image that the cap may remove. */
 struct candidate {
 	int64_t id;
+	int64_t used_s;
 	struct pair image;
 	struct stv_digest diff_id;
 };
@@ -353,13 +354,21 @@ collect_cap(struct cas_store *s, void *arg, struct stv_err **err)
 		if (r == 1)
 			*stv_vec_push(&all) = (struct candidate){
 				.id = sqlite3_column_int64(st, 0),
+				.used_s = sqlite3_column_int64(st, 4),
 				.image = {cas_db_col_digest(st, 1),
 					  cas_db_col_digest(st, 2)},
 				.diff_id = cas_db_col_digest(st, 3),
 			};
 	}
-	for (size_t i = 0; r == 0 && i < all.len && g->freed < g->need; i++)
-		r = drop_candidate(s, g, &all.v[i], err);
+	for (size_t i = 0; i < g->mounts.list.len; i++)
+		g->mounts.list.v[i].is_doomed = false;
+	for (size_t i = 0; r == 0 && i < all.len && g->freed < g->need; i++) {
+		cas_gc_doom_mounts(g, all.v[i].used_s);
+		if (g->freed < g->need)
+			r = drop_candidate(s, g, &all.v[i], err);
+	}
+	if (r == 0)
+		cas_gc_doom_mounts(g, INT64_MAX);
 	stv_vec_fini(&all);
 	return r;
 }
@@ -427,6 +436,10 @@ is_over_cap(struct cas_store *s, struct gc *g, struct stv_err **err)
 	for (size_t i = 0; r == 0 && i < all.list.len; i++)
 		bytes += all.list.v[i].size;
 	cas_snapshots_fini(&all);
+	if (r == 0)
+		r = cas_gc_read_mounts(s, g, err);
+	for (size_t i = 0; r == 0 && i < g->mounts.list.len; i++)
+		bytes += g->mounts.list.v[i].size;
 	if (r < 0 || bytes <= g->opts->max_bytes)
 		return r;
 	g->need = bytes - g->opts->max_bytes;
@@ -440,7 +453,7 @@ collect(struct cas_store *s, struct gc *g, struct stv_err **err)
 	int r;
 
 	if (write_rows(s, g, collect_rows, err) < 0 ||
-	    cas_gc_sweep(s, g, err) < 0)
+	    cas_gc_choose_mounts(s, g, err) < 0 || cas_gc_sweep(s, g, err) < 0)
 		return -1;
 	r = is_over_cap(s, g, err);
 	if (r != 1)
@@ -484,6 +497,7 @@ cas_gc(struct cas_store *s, const struct cas_gc_opts *opts,
 	cas_layout_refresh(s);
 	tell(&g);
 	stv_strs_clear(&g.doomed);
+	cas_cachemounts_fini(&g.mounts);
 	cas_set_fini(&g.layers);
 	cas_set_fini(&g.blobs);
 	return r < 0 ? stv_wrap(err, "collecting garbage in '%s'", s->root) : 0;

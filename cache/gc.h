@@ -18,11 +18,12 @@ struct stv_err;	  /* core/err.h */
 
 /* What a collection removed, one call for each. */
 enum cas_gc_kind {
-	CAS_GC_TAG,	/* name: the tag in its normal form */
-	CAS_GC_IMAGE,	/* name: its config digest, "sha256:..." */
-	CAS_GC_RECORD,	/* name: the step's, as cas_record_put() got it */
-	CAS_GC_LAYER,	/* name: its diff ID; size: blob and snapshot */
-	CAS_GC_SNAPSHOT /* name: of the directory; size */
+	CAS_GC_TAG,	  /* name: the tag in its normal form */
+	CAS_GC_IMAGE,	  /* name: its config digest, "sha256:..." */
+	CAS_GC_RECORD,	  /* name: the step's, as cas_record_put() got it */
+	CAS_GC_LAYER,	  /* name: its diff ID; size: blob and snapshot */
+	CAS_GC_SNAPSHOT,  /* name: of the directory; size */
+	CAS_GC_CACHEMOUNT /* name: for people (a RUN's cache mount); size */
 };
 
 /*
@@ -32,13 +33,14 @@ enum cas_gc_kind {
 struct cas_gc_opts {
 	bool dangling_images; /* images without a tag */
 	bool all_images;      /* images, tagged or not */
-	bool cache;	      /* records whose layer no image has */
-	bool all_cache;	      /* all records */
+	bool cache;	/* records whose layer no image has, cache mounts */
+	bool all_cache; /* all records, cache mounts */
 	/* Only images made, records last used before this time; 0: any. */
 	int64_t until_s;
 	/*
-	 * Then remove unpacked layers, records and untagged images, those
-	 * used longest ago first, until the store is not larger; 0: no cap.
+	 * Then remove unpacked layers, records, untagged images and cache
+	 * mounts, those used longest ago first, until the store is not larger;
+	 * 0: no cap.
 	 */
 	uint64_t max_bytes;
 	/* How long to wait for builds to end; 0: not at all. */
@@ -57,6 +59,7 @@ struct cas_gc_result {
 	uint64_t n_layers;
 	uint64_t n_snapshots;
 	uint64_t n_blobs;
+	uint64_t n_cachemounts;
 };
 
 /*
@@ -85,6 +88,8 @@ struct cas_df {
 	uint64_t layer_bytes; /* blobs of all layers */
 	uint64_t n_snapshots;
 	uint64_t snapshot_bytes;
+	uint64_t n_cachemounts;
+	uint64_t cachemount_bytes;
 	uint64_t garbage_bytes; /* blobs that nothing needs */
 	uint64_t other_bytes;	/* database, tables of contents, logs ... */
 };

@@ -11,6 +11,7 @@
 #include "core/strs.h"
 #include "core/vec.h"
 
+#include "cache/cachemount.h"
 #include "cache/gc.h"
 
 struct cas_store; /* cache/store.h */
@@ -94,9 +95,10 @@ struct gc {
 	const struct cas_gc_opts *opts;
 	struct cas_gc_result *result;
 	STV_VEC(struct removed) removed;
-	struct stv_strs doomed; /* snapshots that the cap wants to go */
-	uint64_t need;		/* bytes to free for the cap */
-	uint64_t freed;		/* of them, so far */
+	struct stv_strs doomed;	       /* snapshots that the cap wants to go */
+	struct cas_cachemounts mounts; /* is_doomed: they go in the sweep */
+	uint64_t need;		       /* bytes to free for the cap */
+	uint64_t freed;		       /* of them, so far */
 	struct cas_set layers;
 	struct cas_set blobs;
 };
@@ -104,6 +106,26 @@ struct gc {
 /* cas_gc_note(g, kind, name, size): something that the caller will be told. */
 void cas_gc_note(struct gc *g, enum cas_gc_kind kind, const char *name,
 		 uint64_t size);
+
+/*
+ * cas_gc_read_mounts(s, g, err): all cache mounts into ${g}, used longest ago
+ * first.
+ */
+int cas_gc_read_mounts(struct cas_store *s, struct gc *g, struct stv_err **err);
+
+/* cas_gc_choose_mounts(s, g, err): doom those that the caller asked for. */
+int cas_gc_choose_mounts(struct cas_store *s, struct gc *g,
+			 struct stv_err **err);
+
+/*
+ * cas_gc_doom_mounts(g, until_s): for the cap, doom those last used until
+ * then, as long as there is need.
+ */
+void cas_gc_doom_mounts(struct gc *g, int64_t until_s);
+
+/* cas_gc_sweep_mounts(s, g, err): remove the doomed ones. */
+int cas_gc_sweep_mounts(struct cas_store *s, struct gc *g,
+			struct stv_err **err);
 
 /* cas_gc_sweep(s, g, err): remove the files that no row needs. */
 int cas_gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err);

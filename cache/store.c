@@ -27,15 +27,16 @@
 
 static const char *const folders[] = {
 	"blobs",     CAS_BLOBS, CAS_SNAPSHOTS, CAS_TOC,
-	CAS_CONTEXT, CAS_LOGS,	CAS_TMP,
+	CAS_CONTEXT, CAS_LOGS,	CAS_TMP,       CAS_CACHEMOUNTS,
 };
 
 /* What a store that was never finished may hold; see check_is_ours(). */
 static const char *const known_names[] = {
-	".",	  "..",	       "blobs",	     CAS_SNAPSHOTS,
-	CAS_TOC,  CAS_CONTEXT, CAS_LOGS,     CAS_TMP,
-	CAS_META, CAS_LAYOUT,  CAS_INDEX,    CAS_LEASE,
-	CAS_KEYS, CAS_RESERVE, CAS_UNSYNCED, "lost+found",
+	".",	      "..",	   "blobs",	 CAS_SNAPSHOTS,
+	CAS_TOC,      CAS_CONTEXT, CAS_LOGS,	 CAS_TMP,
+	CAS_META,     CAS_LAYOUT,  CAS_INDEX,	 CAS_LEASE,
+	CAS_KEYS,     CAS_RESERVE, CAS_UNSYNCED, CAS_CACHEMOUNTS,
+	"lost+found",
 };
 
 char *

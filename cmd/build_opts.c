@@ -11,6 +11,8 @@
 const struct cmd_opt cmd_build_opts[] = {
 	LIST("add-host", 0, "NAME:ADDRESS", add_hosts,
 	     "a line for /etc/hosts of each RUN"),
+	LIST("allow", 0, "WHAT", allows,
+	     "let RUNs have security.insecure or network.host"),
 	LIST("build-arg", 0, "NAME[=VALUE]", build_args,
 	     "set an ARG; without a value from the environment"),
 	STR("file", 'f', "FILE", file,
@@ -34,7 +36,11 @@ const struct cmd_opt cmd_build_opts[] = {
 	FLAG("propagate-exit", 0, propagate_exit,
 	     "exit with the status of the RUN that failed"),
 	FLAG("quiet", 'q', is_quiet, "print only the image ID"),
+	LIST("secret", 0, "id=ID,src=FILE", secrets,
+	     "a secret for RUN --mount=type=secret; or id=ID,env=NAME"),
 	STR("shm-size", 0, "SIZE", shm_size, "size of /dev/shm (default 64m)"),
+	LIST("ssh", 0, "ID[=SOCKET]", ssh,
+	     "an agent for RUN --mount=type=ssh (default: $SSH_AUTH_SOCK)"),
 	STR("store-max", 0, "SIZE", store_max,
 	    "largest size of the store after the build; 0: no bound"),
 	LIST("tag", 't', "NAME[:TAG]", tags, "a name for the image"),
@@ -49,7 +55,6 @@ const struct cmd_opt cmd_build_opts[] = {
 	CMD_MOOT("disable-content-trust"),
 	CMD_MOOT("load"),
 
-	CMD_LATER_STR("allow", 0),
 	CMD_LATER_STR("annotation", 0),
 	CMD_LATER_STR("attest", 0),
 	CMD_LATER_STR("build-context", 0),
@@ -71,9 +76,7 @@ const struct cmd_opt cmd_build_opts[] = {
 	CMD_LATER("push", 0),
 	CMD_LATER_STR("resource", 0),
 	CMD_LATER("sbom", 0),
-	CMD_LATER_STR("secret", 0),
 	CMD_LATER_STR("security-opt", 0),
 	CMD_LATER("squash", 0),
-	CMD_LATER_STR("ssh", 0),
 	CMD_OPT_END,
 };

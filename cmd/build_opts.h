@@ -11,10 +11,13 @@
 /* As typed; cmd_build.c makes a struct bld_opts of it. */
 struct build_values {
 	struct stv_strs add_hosts;
+	struct stv_strs allows;
 	struct stv_strs build_args;
 	struct stv_strs labels;
 	struct stv_strs no_cache_filters;
 	struct stv_strs outputs;
+	struct stv_strs secrets;
+	struct stv_strs ssh;
 	struct stv_strs tags;
 	struct stv_strs ulimits;
 	const char *file;

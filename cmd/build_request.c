@@ -96,6 +96,24 @@ take_lists(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
+/* --allow, --secret and --ssh. */
+static int
+take_secrets(const struct build_values *v, struct build_request *r,
+	     struct stv_err **err)
+{
+	for (size_t i = 0; i < v->allows.len; i++)
+		if (cmd_allow_parse(v->allows.v[i], &r->allow_insecure,
+				    &r->allow_host_net, err) < 0)
+			return -1;
+	for (size_t i = 0; i < v->secrets.len; i++)
+		if (cmd_secret_add(&r->secrets, v->secrets.v[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < v->ssh.len; i++)
+		if (cmd_ssh_add(&r->secrets, v->ssh.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 static int
 take_platform(const struct build_values *v, struct build_request *r,
 	      struct stv_err **err)
@@ -186,7 +204,8 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
 	if (take_args(v, r, err) < 0 || take_tags(v, r, err) < 0 ||
-	    take_lists(v, r, err) < 0 || take_platform(v, r, err) < 0 ||
+	    take_lists(v, r, err) < 0 || take_secrets(v, r, err) < 0 ||
+	    take_platform(v, r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_stdout(v, r, err) < 0)
@@ -213,4 +232,5 @@ cmd_request_fini(struct build_request *r)
 	stv_strs_clear(&r->hosts);
 	stv_strs_clear(&r->no_cache_stages);
 	stv_platform_fini(&r->platform);
+	cmd_secrets_fini(&r->secrets);
 }

@@ -13,6 +13,7 @@
 #include "core/vec.h"
 
 #include "builder/sandbox/spec.h"
+#include "cmd/secrets.h"
 #include "cmd/ui.h"
 #include "cmd/values.h"
 
@@ -32,6 +33,9 @@ struct build_request {
 	enum sbx_net net;
 	enum ui_mode ui;
 	uint64_t shm_size; /* 0: the default */
+	struct cmd_secrets secrets;
+	bool allow_insecure;
+	bool allow_host_net;
 	bool has_store_max;
 	uint64_t store_max;    /* 0: no bound */
 	const char *isolation; /* NULL: auto; else root, userns, ... */

@@ -154,6 +154,12 @@ execute(struct build *b, struct stv_err **err)
 		.rlimits = b->r.rlimits.v,
 		.n_rlimits = b->r.rlimits.len,
 		.caller_nofile = &b->cx->nofile,
+		.secrets = b->r.secrets.secrets.v,
+		.n_secrets = b->r.secrets.secrets.len,
+		.ssh = b->r.secrets.ssh.v,
+		.n_ssh = b->r.secrets.ssh.len,
+		.allow_insecure = b->r.allow_insecure,
+		.allow_host_net = b->r.allow_host_net,
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
 	};

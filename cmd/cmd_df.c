@@ -73,6 +73,8 @@ print(const char *format, const struct cas_df *df, struct stv_err **err)
 		df->image_reclaimable);
 	add_row(rows, "Build Cache", df->n_records, 0, df->cache_bytes,
 		df->cache_bytes);
+	add_row(rows, "Cache Mounts", df->n_cachemounts, 0,
+		df->cachemount_bytes, df->cachemount_bytes);
 	add_row(rows, "Unpacked Layers", df->n_snapshots, 0, df->snapshot_bytes,
 		df->snapshot_bytes);
 	add_row(rows, "Other", 0, 0, df->other_bytes + df->garbage_bytes,

@@ -105,6 +105,10 @@ on_removed(void *arg, enum cas_gc_kind kind, const char *name, uint64_t size)
 		heading(&r->has_cache, "Deleted build cache objects:");
 		printf("%s\n", name);
 		break;
+	case CAS_GC_CACHEMOUNT:
+		heading(&r->has_cache, "Deleted build cache objects:");
+		printf("cache mount %s\n", name);
+		break;
 	case CAS_GC_RECORD:
 	case CAS_GC_SNAPSHOT:
 		break;
@@ -150,7 +154,7 @@ question(unsigned what, bool is_all)
 	if (what == CACHE)
 		return is_all ? "WARNING! This will remove all build cache."
 			      : "WARNING! This will remove all build cache "
-				"that no image has.";
+				"that no image has, and all cache mounts.";
 	return is_all ? "WARNING! This will remove all images and all build "
 			"cache."
 		      : "WARNING! This will remove all images without a name "

@@ -299,29 +299,31 @@ make_dir(struct sbx *sbx, int base, struct sbx_cgroup *ret)
 }
 
 static int
-try_make(struct sbx *sbx, struct sbx_cgroup *ret)
+try_make(struct sbx *sbx, bool is_open, struct sbx_cgroup *ret)
 {
 	*ret = (struct sbx_cgroup){.base_fd = -1, .dir_fd = -1};
 	if (sbx->devices == SBX_DEVICES_BPF) {
 		ret->is_v2 = true;
 		if (make_dir(sbx, sbx->cgroup2_base, ret) < 0)
 			return -1;
-		return attach_program(ret->dir_fd, sbx->devices_prog);
+		return is_open ? 0
+			       : attach_program(ret->dir_fd, sbx->devices_prog);
 	}
 	if (sbx->devices == SBX_DEVICES_CGROUP1) {
 		if (make_dir(sbx, sbx->cgroup1_base, ret) < 0)
 			return -1;
-		return write_device_lines(ret->dir_fd);
+		return is_open ? 0 : write_device_lines(ret->dir_fd);
 	}
 	return 0;
 }
 
 int
-sbx_cgroup_make(struct sbx *sbx, struct sbx_cgroup *ret, struct stv_err **err)
+sbx_cgroup_make(struct sbx *sbx, bool is_open, struct sbx_cgroup *ret,
+		struct stv_err **err)
 {
 	int saved;
 
-	if (try_make(sbx, ret) == 0)
+	if (try_make(sbx, is_open, ret) == 0)
 		return 0;
 	saved = errno;
 	sbx_cgroup_remove(ret);
@@ -435,7 +437,7 @@ devices_work(struct sbx *sbx, enum sbx_devices way)
 	}
 	if (way == SBX_DEVICES_CGROUP1 && sbx->cgroup1_base < 0)
 		return false;
-	is_ok = try_make(sbx, &cg) == 0;
+	is_ok = try_make(sbx, false, &cg) == 0;
 	sbx_cgroup_remove(&cg);
 	return is_ok;
 }

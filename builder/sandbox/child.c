@@ -295,7 +295,8 @@ join_keyring(const struct sbx_child *c)
 static void
 install_filter(const struct sbx_child *c)
 {
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
+	if (!c->plan->spec->is_insecure &&
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0,
 		    &c->plan->sbx->filter) < 0)
 		sbx_child_fail(c, SBX_ST_SECCOMP, 0);
 	if (c->plan->spec->no_new_privs &&
@@ -303,17 +304,27 @@ install_filter(const struct sbx_child *c)
 		sbx_child_fail(c, SBX_ST_SECCOMP, 0);
 }
 
+static int
+set_caps(uint64_t caps, uint64_t inheritable)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {
+		{.effective = (uint32_t)caps,
+		 .permitted = (uint32_t)caps,
+		 .inheritable = (uint32_t)inheritable},
+		{.effective = (uint32_t)(caps >> 32),
+		 .permitted = (uint32_t)(caps >> 32),
+		 .inheritable = (uint32_t)(inheritable >> 32)},
+	};
+
+	return (int)syscall(SYS_capset, &head, data);
+}
+
 static void
 drop_caps(const struct sbx_child *c)
 {
 	uint64_t keep = c->plan->caps;
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)keep, .permitted = (uint32_t)keep},
-		{.effective = (uint32_t)(keep >> 32),
-		 .permitted = (uint32_t)(keep >> 32)},
-	};
 
 	for (unsigned int i = 0; i <= c->plan->sbx->cap_last; i++) {
 		if ((keep >> i & 1) == 0 &&
@@ -321,8 +332,28 @@ drop_caps(const struct sbx_child *c)
 			sbx_child_fail(c, SBX_ST_CAPS, i);
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capset, &head, data) < 0)
+	    set_caps(keep, 0) < 0)
 		sbx_child_fail(c, SBX_ST_CAPS, 0);
+	if (c->plan->spec->is_insecure &&
+	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		sbx_child_fail(c, SBX_ST_CAPS, 0);
+}
+
+/* As BuildKit: in the insecure mode other users have all of them, too. */
+static void
+raise_ambient(const struct sbx_child *c)
+{
+	uint64_t caps = c->plan->caps;
+
+	if (!c->plan->spec->is_insecure)
+		return;
+	if (set_caps(caps, caps) < 0)
+		sbx_child_fail(c, SBX_ST_CAPS, 0);
+	for (unsigned int i = 0; i <= c->plan->sbx->cap_last; i++) {
+		if ((caps >> i & 1) != 0 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+			sbx_child_fail(c, SBX_ST_CAPS, i);
+	}
 }
 
 static void
@@ -394,6 +425,7 @@ sbx_child_main(const struct sbx_plan *plan)
 	install_filter(&c);
 	drop_caps(&c);
 	set_ids(&c);
+	raise_ambient(&c);
 	follow_parent(&c);
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		sbx_child_fail(&c, SBX_ST_CLOSE, 0);

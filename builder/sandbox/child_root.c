@@ -12,10 +12,8 @@
 #include <linux/stat.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -25,13 +23,8 @@
 
 #define NOEXEC_ALL (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
-/* One fsconfig() key; a NULL value makes it a flag. */
-struct option {
-	const char *key, *value;
-};
-
-static int
-set_options(int fs, const struct option *opts, size_t n)
+int
+sbx_child_set_options(int fs, const struct sbx_mount_option *opts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned int cmd = opts[i].value != NULL ? FSCONFIG_SET_STRING
@@ -43,9 +36,8 @@ set_options(int fs, const struct option *opts, size_t n)
 	return 0;
 }
 
-/* Create the superblock that ${fs} describes.  Closes ${fs}. */
-static int
-create_mount(int fs, unsigned int attrs)
+int
+sbx_child_create_mount(int fs, unsigned int attrs)
 {
 	int mount = -1, saved;
 
@@ -57,10 +49,9 @@ create_mount(int fs, unsigned int attrs)
 	return mount;
 }
 
-/* A detached mount of ${type}, or -1. */
-static int
-make_mount(const char *type, const struct option *opts, size_t n,
-	   unsigned int attrs)
+int
+sbx_child_make_mount(const char *type, const struct sbx_mount_option *opts,
+		     size_t n, unsigned int attrs)
 {
 	int fs = sbx_fsopen(type), saved;
 
@@ -68,82 +59,16 @@ make_mount(const char *type, const struct option *opts, size_t n,
 		return -1;
 	/* What /proc/mounts shows as the device; df and others pass "none". */
 	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "source", type) < 0 ||
-	    set_options(fs, opts, n) < 0) {
+	    sbx_child_set_options(fs, opts, n) < 0) {
 		saved = errno;
 		(void)close(fs);
 		errno = saved;
 		return -1;
 	}
-	return create_mount(fs, attrs);
+	return sbx_child_create_mount(fs, attrs);
 }
 
 /* ---- the root ------------------------------------------------------------ */
-
-static const struct option overlay_options[] = {
-	{"index", "off"},
-	{"metacopy", "off"},
-	{"redirect_dir", "off"},
-};
-
-/* Without a guard before devices the root itself allows none. */
-static unsigned int
-root_attrs(const struct sbx_child *c)
-{
-	return c->plan->sbx->devices == SBX_DEVICES_NONE ? MOUNT_ATTR_NODEV : 0;
-}
-
-static int
-overlay_new_api(const struct sbx_child *c)
-{
-	const struct sbx_spec *spec = c->plan->spec;
-	int fs = sbx_fsopen("overlay");
-
-	if (fs < 0)
-		return -1;
-	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay") < 0)
-		goto fail;
-	for (size_t i = 0; i < spec->n_lowers; i++) {
-		if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+",
-				 spec->lower_dirs[i]) < 0)
-			goto fail;
-	}
-	if (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+",
-			 SBX_MOUNTPOINTS) < 0)
-		goto fail;
-	if (spec->upper != NULL &&
-	    (sbx_fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", spec->upper) <
-		     0 ||
-	     sbx_fsconfig(fs, FSCONFIG_SET_STRING, "workdir", spec->work) < 0 ||
-	     sbx_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL) < 0))
-		goto fail;
-	if (set_options(fs, overlay_options, STV_ARRAY_LEN(overlay_options)) <
-	    0)
-		goto fail;
-	return create_mount(fs, root_attrs(c));
-fail:
-	(void)close(fs);
-	return -1;
-}
-
-/*
- * Before Linux 6.7 (no lowerdir+).  It is attached at once, over the topmost
- * lower directory: overlay keeps its own reference to what is below.
- */
-static int
-overlay_mount2(const struct sbx_child *c)
-{
-	const char *at = c->plan->spec->lower_dirs[0];
-
-	if (c->plan->legacy_data == NULL) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (syscall(SYS_mount, "overlay", at, "overlay",
-		    c->plan->sbx->devices == SBX_DEVICES_NONE ? MS_NODEV : 0,
-		    c->plan->legacy_data) < 0)
-		return -1;
-	return openat(c->store_fd, at, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
 
 /* Tell a missing layer from an overlay that does not want to mount. */
 static void
@@ -193,54 +118,14 @@ open_store(struct sbx_child *c)
 		sbx_child_fail(c, SBX_ST_STORE, 0);
 }
 
-static bool
-is_no_space(int errnum)
-{
-	return errnum == ENOSPC || errnum == EDQUOT;
-}
-
-/*
- * Where overlay cannot make its work directory it goes on without the upper
- * one, and the root is read-only.
- */
-static void
-check_writable(const struct sbx_child *c)
-{
-	struct statfs st;
-
-	if (fstatfs(c->root_fd, &st) < 0 || (st.f_flags & ST_RDONLY) == 0)
-		return;
-	errno = EROFS;
-	if (fstatfs(c->store_fd, &st) == 0 &&
-	    (st.f_bavail == 0 || (st.f_files > 0 && st.f_ffree == 0)))
-		errno = ENOSPC;
-	sbx_child_fail(c, SBX_ST_OVERLAY, 0);
-}
-
 static void
 mount_root(struct sbx_child *c)
 {
-	const struct sbx_spec *spec = c->plan->spec;
-	bool is_attached = false;
 	struct statx st;
 
-	c->root_fd = -1;
-	errno = 0;
-	if (!c->plan->sbx->force_mount2)
-		c->root_fd = overlay_new_api(c);
-	/* A second try would only meet what the first has left behind. */
-	if (c->root_fd < 0 && !is_no_space(errno)) {
-		c->root_fd = overlay_mount2(c);
-		is_attached = true;
-	}
+	c->root_fd = sbx_child_overlay(c, &c->plan->root);
 	if (c->root_fd < 0)
 		fail_overlay(c);
-	if (spec->upper != NULL)
-		check_writable(c);
-	/* In our namespace only; pivot_root wants a mount that is attached. */
-	if (!is_attached &&
-	    sbx_move_mount(c->root_fd, c->store_fd, spec->lower_dirs[0]) < 0)
-		sbx_child_fail(c, SBX_ST_ATTACH, 0);
 	if (syscall(SYS_statx, c->root_fd, "", AT_EMPTY_PATH, STATX_MNT_ID,
 		    &st) < 0)
 		sbx_child_fail(c, SBX_ST_ATTACH, 0);
@@ -249,24 +134,31 @@ mount_root(struct sbx_child *c)
 
 /* ---- our own files ------------------------------------------------------- */
 
-static void
-write_file(struct sbx_child *c, const char *name, const char *text,
-	   enum sbx_stage stage)
+int
+sbx_child_write_file(struct sbx_child *c, const char *name, const void *data,
+		     size_t n, enum sbx_stage stage, uint32_t index)
 {
-	size_t len = strlen(text), done = 0;
 	int fd = openat(c->scratch_fd, name,
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		sbx_child_fail(c, stage, 0);
-	while (done < len) {
-		ssize_t n = write(fd, text + done, len - done);
+		sbx_child_fail(c, stage, index);
+	for (size_t done = 0; done < n;) {
+		ssize_t m = write(fd, (const char *)data + done, n - done);
 
-		if (n < 0)
-			sbx_child_fail(c, stage, 0);
-		done += (size_t)n;
+		if (m < 0)
+			sbx_child_fail(c, stage, index);
+		done += (size_t)m;
 	}
-	(void)close(fd);
+	return fd;
+}
+
+static void
+write_text(struct sbx_child *c, const char *name, const char *text,
+	   enum sbx_stage stage)
+{
+	(void)close(
+		sbx_child_write_file(c, name, text, strlen(text), stage, 0));
 }
 
 /*
@@ -277,20 +169,21 @@ write_file(struct sbx_child *c, const char *name, const char *text,
 static void
 mount_scratch(struct sbx_child *c)
 {
-	static const struct option opts[] = {{"mode", "755"}, {"size", "1m"}};
+	const struct sbx_mount_option opts[] = {
+		{"mode", "755"}, {"size", c->plan->scratch_size}};
 	const struct sbx_spec *spec = c->plan->spec;
 
-	c->scratch_fd =
-		make_mount("tmpfs", opts, STV_ARRAY_LEN(opts), NOEXEC_ALL);
+	c->scratch_fd = sbx_child_make_mount("tmpfs", opts, STV_ARRAY_LEN(opts),
+					     NOEXEC_ALL);
 	if (c->scratch_fd < 0 ||
 	    sbx_move_mount(c->scratch_fd, c->store_fd, "") < 0 ||
 	    mkdirat(c->scratch_fd, "mask", 0755) < 0)
 		sbx_child_fail(c, SBX_ST_SCRATCH, 0);
 	if (spec->resolv_conf != NULL)
-		write_file(c, "resolv.conf", spec->resolv_conf,
+		write_text(c, "resolv.conf", spec->resolv_conf,
 			   SBX_ST_RESOLV_CONF);
 	if (spec->hosts != NULL)
-		write_file(c, "hosts", spec->hosts, SBX_ST_HOSTS);
+		write_text(c, "hosts", spec->hosts, SBX_ST_HOSTS);
 }
 
 /* ---- proc, dev, sys ------------------------------------------------------ */
@@ -298,10 +191,10 @@ mount_scratch(struct sbx_child *c)
 /* Mount ${type} at the top directory ${name}; returns its descriptor. */
 static int
 mount_top(struct sbx_child *c, const char *type, const char *name,
-	  const struct option *opts, size_t n, unsigned int attrs,
+	  const struct sbx_mount_option *opts, size_t n, unsigned int attrs,
 	  enum sbx_stage stage)
 {
-	int mount = make_mount(type, opts, n, attrs), target;
+	int mount = sbx_child_make_mount(type, opts, n, attrs), target;
 
 	if (mount < 0)
 		sbx_child_fail(c, stage, 0);
@@ -359,10 +252,10 @@ fill_dev(struct sbx_child *c)
 /* Mount ${type} on a new directory ${name} of /dev. */
 static int
 mount_below_dev(struct sbx_child *c, const char *type, const char *name,
-		const struct option *opts, size_t n, unsigned int attrs,
-		enum sbx_stage stage)
+		const struct sbx_mount_option *opts, size_t n,
+		unsigned int attrs, enum sbx_stage stage)
 {
-	int mount = make_mount(type, opts, n, attrs);
+	int mount = sbx_child_make_mount(type, opts, n, attrs);
 
 	if (mount < 0 || mkdirat(c->dev_fd, name, 0755) < 0 ||
 	    sbx_move_mount(mount, c->dev_fd, name) < 0)
@@ -373,12 +266,12 @@ mount_below_dev(struct sbx_child *c, const char *type, const char *name,
 static void
 mount_dev(struct sbx_child *c)
 {
-	static const struct option dev[] = {{"mode", "755"},
-					    {"size", "65536k"}};
-	static const struct option pts[] = {{"newinstance", NULL},
-					    {"ptmxmode", "0666"},
-					    {"mode", "0620"},
-					    {"gid", "5"}};
+	static const struct sbx_mount_option dev[] = {{"mode", "755"},
+						      {"size", "65536k"}};
+	static const struct sbx_mount_option pts[] = {{"newinstance", NULL},
+						      {"ptmxmode", "0666"},
+						      {"mode", "0620"},
+						      {"gid", "5"}};
 
 	c->dev_fd = mount_top(c, "tmpfs", "dev", dev, STV_ARRAY_LEN(dev),
 			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_STRICTATIME,
@@ -392,13 +285,15 @@ mount_dev(struct sbx_child *c)
 static void
 mount_sys(struct sbx_child *c)
 {
+	const unsigned int attrs =
+		NOEXEC_ALL |
+		(c->plan->spec->is_insecure ? 0 : MOUNT_ATTR_RDONLY);
 	int mount;
 
-	c->sys_fd = mount_top(c, "sysfs", "sys", NULL, 0,
-			      NOEXEC_ALL | MOUNT_ATTR_RDONLY, SBX_ST_SYS);
+	c->sys_fd = mount_top(c, "sysfs", "sys", NULL, 0, attrs, SBX_ST_SYS);
 	if (!c->plan->sbx->has_cgroup2_root)
 		return;
-	mount = make_mount("cgroup2", NULL, 0, NOEXEC_ALL | MOUNT_ATTR_RDONLY);
+	mount = sbx_child_make_mount("cgroup2", NULL, 0, attrs);
 	if (mount < 0 || sbx_move_mount(mount, c->sys_fd, "fs/cgroup") < 0)
 		sbx_child_fail(c, SBX_ST_CGROUP2, 0);
 	(void)close(mount);
@@ -407,13 +302,45 @@ mount_sys(struct sbx_child *c)
 static void
 mount_ipc(struct sbx_child *c)
 {
-	const struct option shm[] = {{"mode", "1777"},
-				     {"size", c->plan->shm_size}};
+	const struct sbx_mount_option shm[] = {{"mode", "1777"},
+					       {"size", c->plan->shm_size}};
 
 	(void)close(mount_below_dev(c, "mqueue", "mqueue", NULL, 0, NOEXEC_ALL,
 				    SBX_ST_MQUEUE));
 	(void)close(mount_below_dev(c, "tmpfs", "shm", shm, STV_ARRAY_LEN(shm),
 				    NOEXEC_ALL, SBX_ST_SHM));
+}
+
+/*
+ * The devices that BuildKit adds for --security=insecure; a node may stand for
+ * a driver that is not there.
+ */
+static const struct insecure_node {
+	const char *name;
+	mode_t type;
+	unsigned int major, minor;
+} insecure_nodes[] = {
+	{"kmsg", S_IFCHR, 1, 11},      {"cuse", S_IFCHR, 10, 203},
+	{"fuse", S_IFCHR, 10, 229},    {"kvm", S_IFCHR, 10, 232},
+	{"net/tun", S_IFCHR, 10, 200}, {"loop-control", S_IFCHR, 10, 237},
+	{"loop0", S_IFBLK, 7, 0},      {"loop1", S_IFBLK, 7, 1},
+	{"loop2", S_IFBLK, 7, 2},      {"loop3", S_IFBLK, 7, 3},
+	{"loop4", S_IFBLK, 7, 4},      {"loop5", S_IFBLK, 7, 5},
+	{"loop6", S_IFBLK, 7, 6},      {"loop7", S_IFBLK, 7, 7},
+};
+
+static void
+add_devices(struct sbx_child *c)
+{
+	if (mkdirat(c->dev_fd, "net", 0755) < 0)
+		sbx_child_fail(c, SBX_ST_DEV, 0);
+	for (size_t i = 0; i < STV_ARRAY_LEN(insecure_nodes); i++) {
+		const struct insecure_node *n = &insecure_nodes[i];
+
+		if (mknodat(c->dev_fd, n->name, n->type | 0666,
+			    makedev(n->major, n->minor)) < 0)
+			sbx_child_fail(c, SBX_ST_DEV_NODE, (uint32_t)i);
+	}
 }
 
 /* ---- read-only and masked paths ------------------------------------------ */
@@ -494,7 +421,7 @@ mask_all(struct sbx_child *c)
 	}
 }
 
-/* ---- files and the user's mounts ----------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 /* Bind scratch's ${name} over ${path}, which must lie in the image itself. */
 static void
@@ -519,37 +446,6 @@ bind_file(struct sbx_child *c, const char *name, const char *path,
 	(void)close(target);
 }
 
-static int
-make_tmpfs(const struct sbx_plan_mount *m)
-{
-	const struct option opts[] = {{"mode", m->mode}, {"size", m->size}};
-
-	return make_mount("tmpfs", opts,
-			  m->size != NULL ? STV_ARRAY_LEN(opts) : 1,
-			  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-				  (m->is_readonly ? MOUNT_ATTR_RDONLY : 0));
-}
-
-static void
-mount_users(struct sbx_child *c)
-{
-	for (size_t i = 0; i < c->plan->n_mounts; i++) {
-		const struct sbx_plan_mount *m = &c->plan->mounts[i];
-		int tree = m->tree_fd >= 0 ? m->tree_fd : make_tmpfs(m);
-		int target;
-
-		if (tree < 0)
-			sbx_child_fail(c, SBX_ST_MOUNT, m->index);
-		target = sbx_child_target(
-			c, m->target,
-			m->is_dir ? SBX_TARGET_DIR : SBX_TARGET_FILE, true);
-		if (target < 0 || sbx_move_mount(tree, target, "") < 0)
-			sbx_child_fail(c, SBX_ST_MOUNT, m->index);
-		(void)close(target);
-		(void)close(tree);
-	}
-}
-
 void
 sbx_child_mounts(struct sbx_child *c)
 {
@@ -563,12 +459,16 @@ sbx_child_mounts(struct sbx_child *c)
 	mount_dev(c);
 	mount_sys(c);
 	mount_ipc(c);
-	set_readonly(c);
-	mask_all(c);
+	if (spec->is_insecure) {
+		add_devices(c);
+	} else {
+		set_readonly(c);
+		mask_all(c);
+	}
 	if (spec->resolv_conf != NULL)
 		bind_file(c, "resolv.conf", "/etc/resolv.conf",
 			  SBX_ST_RESOLV_CONF);
 	if (spec->hosts != NULL)
 		bind_file(c, "hosts", "/etc/hosts", SBX_ST_HOSTS);
-	mount_users(c);
+	sbx_child_users(c);
 }

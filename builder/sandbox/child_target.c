@@ -5,7 +5,9 @@
  * hand, one component at a time and never through a link that the kernel
  * would follow for us, since the canonical path is needed: the parent looks
  * the stub up again below the upper directory, where no link is allowed.
- * Nothing else runs in the root at this time.
+ * Nothing else runs in the root at this time; but a cache that is mounted in it
+ * may be shared with a command that runs, so what was looked at by name may be
+ * another thing by now: each step begins at a descriptor and follows no link.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +40,9 @@ struct walk {
 	bool is_stub;
 };
 
-static int
-open_in_root(int rootfd, const char *path, uint64_t flags, uint64_t resolve)
+int
+sbx_child_open_in_root(int root, const char *path, uint64_t flags,
+		       uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | O_CLOEXEC,
@@ -48,7 +51,7 @@ open_in_root(int rootfd, const char *path, uint64_t flags, uint64_t resolve)
 	long fd = -1;
 
 	for (int i = 0; i < MAX_RETRIES; i++) {
-		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
 		if (fd >= 0 || (errno != EINTR && errno != EAGAIN))
 			break;
 	}
@@ -90,8 +93,8 @@ note_stub(struct sbx_child *c, const struct walk *w, const char *name)
 	memcpy(path + len - name_len, name, name_len + 1);
 
 	/* The identity in the upper itself: overlay may show another. */
-	fd = open_in_root(c->plan->upper_fd, path, O_PATH | O_NOFOLLOW,
-			  RESOLVE_NO_SYMLINKS);
+	fd = sbx_child_open_in_root(c->plan->upper_fd, path,
+				    O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) < 0) {
@@ -149,8 +152,9 @@ static int
 walk_reopen(const struct sbx_child *c, struct walk *w)
 {
 	(void)close(w->fd);
-	w->fd = open_in_root(c->root_fd, w->cur_len > 0 ? w->cur : ".",
-			     O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+	w->fd = sbx_child_open_in_root(
+		c->root_fd, w->cur_len > 0 ? w->cur : ".", O_PATH | O_DIRECTORY,
+		RESOLVE_NO_SYMLINKS);
 	return w->fd < 0 ? -1 : 0;
 }
 
@@ -337,7 +341,7 @@ sbx_child_target(struct sbx_child *c, const char *path, enum sbx_target kind,
 	struct statfs fs;
 	int fd;
 
-	fd = open_in_root(c->root_fd, path, O_PATH, 0);
+	fd = sbx_child_open_in_root(c->root_fd, path, O_PATH, 0);
 	if (fd < 0 && errno == ENOENT)
 		fd = walk_all(c, &w, path);
 	if (fd < 0)

@@ -67,7 +67,8 @@ enum sbx_stage {
 	SBX_ST_MASK,	 /* index: which */
 	SBX_ST_RESOLV_CONF,
 	SBX_ST_HOSTS,
-	SBX_ST_MOUNT, /* index: which of spec->mounts */
+	SBX_ST_MOUNT_SOURCE, /* index: which of spec->mounts */
+	SBX_ST_MOUNT,	     /* likewise */
 	SBX_ST_LOOPBACK,
 	SBX_ST_HOSTNAME,
 	SBX_ST_PIVOT,
@@ -107,14 +108,24 @@ struct sbx_report {
 	char paths[SBX_STUB_PATHS];
 };
 
+/* Layers to be mounted: the root, or a mount of the user. */
+struct sbx_overlay {
+	bool is_root; /* has SBX_MOUNTPOINTS below all others */
+	const char *const *lower_dirs;
+	size_t n_lowers;
+	const char *upper, *work;
+	char *legacy_data; /* for mount(2), or NULL where it is too long */
+};
+
 /* A mount of the user, resolved. */
 struct sbx_plan_mount {
-	const char *target;
+	const struct sbx_mount *m;
 	uint32_t index;	   /* in spec->mounts */
-	int tree_fd;	   /* BIND: a detached mount; TMPFS: -1 */
+	int tree_fd;	   /* BIND: a detached mount; else -1 */
 	bool is_dir;	   /* what to make where the target is missing */
-	bool is_readonly;  /* TMPFS */
 	char *size, *mode; /* TMPFS options */
+	char *name;	   /* OVERLAY, FILE: in the scratch tmpfs */
+	struct sbx_overlay overlay;
 };
 
 /* Everything that the child needs; only read there. */
@@ -130,8 +141,9 @@ struct sbx_plan {
 	int *keep_fds;	/* ascending; all others are closed first */
 	size_t n_keep;
 
-	char *legacy_data; /* for mount(2), or NULL where it is too long */
+	struct sbx_overlay root;
 	char *shm_size;
+	char *scratch_size; /* of the tmpfs with our own files */
 	const char *hostname;
 	char **exec_paths; /* candidates for execve(), NULL-terminated */
 	struct sbx_plan_mount *mounts;
@@ -152,7 +164,8 @@ struct sbx {
 	struct stv_strs masks_proc, masks_sys; /* relative to their mounts */
 	bool has_cgroup2_root;		       /* /sys/fs/cgroup is a cgroup2 */
 	struct sbx_rlimit nofile;
-	uint64_t caps; /* SBX_CAPS as far as we have them */
+	uint64_t caps;	   /* SBX_CAPS as far as we have them */
+	uint64_t all_caps; /* all that we have */
 	unsigned int cap_last;
 	bool force_mount2;
 
@@ -216,11 +229,12 @@ int sbx_cgroup_open(struct sbx *sbx, enum sbx_devices want,
 void sbx_cgroup_close(struct sbx *sbx);
 
 /*
- * sbx_cgroup_make(sbx, ret, err): a fresh directory with the device filter.
- * Nothing is made with SBX_DEVICES_NONE.
+ * sbx_cgroup_make(sbx, is_open, ret, err): a fresh directory with the device
+ * filter, or without it where ${is_open}.  Nothing is made with
+ * SBX_DEVICES_NONE.
  * Owns: *ret, sbx_cgroup_remove().  Errors: STV_E_SANDBOX.
  */
-int sbx_cgroup_make(struct sbx *sbx, struct sbx_cgroup *ret,
+int sbx_cgroup_make(struct sbx *sbx, bool is_open, struct sbx_cgroup *ret,
 		    struct stv_err **err);
 
 /*

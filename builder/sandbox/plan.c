@@ -26,6 +26,9 @@
 
 /* mount(2) takes one page of options. */
 #define LEGACY_DATA_SIZE 4095
+/* Room for our own files, and what a file takes more than its bytes. */
+#define SCRATCH_SIZE ((uint64_t)1 << 20)
+#define PAGE 4096
 
 /* The value of PATH in ${envp}, or NULL. */
 static const char *
@@ -71,22 +74,34 @@ list_exec_paths(const struct sbx_spec *spec)
 
 /* For kernels before 6.7; our own names need no escaping. */
 static char *
-make_legacy_data(const struct sbx_spec *spec)
+make_legacy_data(const struct sbx_overlay *o)
 {
 	struct stv_buf b = STV_BUF_INIT(LEGACY_DATA_SIZE);
 
-	stv_buf_adds(&b, "lowerdir=");
-	for (size_t i = 0; i < spec->n_lowers; i++)
-		stv_buf_addf(&b, "%s:", spec->lower_dirs[i]);
-	stv_buf_adds(&b, SBX_MOUNTPOINTS);
-	if (spec->upper != NULL)
-		stv_buf_addf(&b, ",upperdir=%s,workdir=%s,volatile",
-			     spec->upper, spec->work);
+	for (size_t i = 0; i < o->n_lowers; i++)
+		stv_buf_addf(&b, "%s%s", i == 0 ? "lowerdir=" : ":",
+			     o->lower_dirs[i]);
+	if (o->is_root)
+		stv_buf_adds(&b, ":" SBX_MOUNTPOINTS);
+	if (o->upper != NULL)
+		stv_buf_addf(&b, ",upperdir=%s,workdir=%s,volatile", o->upper,
+			     o->work);
 	stv_buf_adds(&b, ",index=off,metacopy=off,redirect_dir=off");
 	if (!b.is_over)
 		return stv_buf_take(&b);
 	stv_buf_fini(&b);
 	return NULL;
+}
+
+static int
+check_layers(size_t n, struct stv_err **err)
+{
+	if (n <= STV_MAX_OVERLAY_LOWERS)
+		return 0;
+	return stv_fail(err, STV_E_LIMIT,
+			"the image has %zu layers, more than the %d that "
+			"overlay takes",
+			n, STV_MAX_OVERLAY_LOWERS);
 }
 
 static int
@@ -96,11 +111,8 @@ check_spec(const struct sbx_spec *spec, struct stv_err **err)
 	    spec->argv[0] == NULL ||
 	    (spec->upper != NULL) != (spec->work != NULL))
 		STV_BUG("incomplete sandbox spec");
-	if (spec->n_lowers > STV_MAX_OVERLAY_LOWERS)
-		return stv_fail(err, STV_E_LIMIT,
-				"the image has %zu layers, more than the %d "
-				"that overlay takes",
-				spec->n_lowers, STV_MAX_OVERLAY_LOWERS);
+	if (check_layers(spec->n_lowers, err) < 0)
+		return -1;
 	if (spec->hostname != NULL && strlen(spec->hostname) > 64)
 		return stv_fail(err, STV_E_USAGE,
 				"the host name is longer than 64 bytes");
@@ -130,17 +142,43 @@ plan_bind(const struct sbx_mount *m, struct sbx_plan_mount *ret,
 }
 
 static int
+plan_layers(const struct sbx_mount *m, struct sbx_plan_mount *ret,
+	    struct stv_err **err)
+{
+	if (m->n_lowers == 0 || (m->upper != NULL) != (m->work != NULL))
+		STV_BUG("incomplete overlay mount");
+	if (check_layers(m->n_lowers, err) < 0)
+		return -1;
+	ret->overlay = (struct sbx_overlay){
+		.lower_dirs = m->lower_dirs,
+		.n_lowers = m->n_lowers,
+		.upper = m->upper,
+		.work = m->work,
+	};
+	ret->overlay.legacy_data = make_legacy_data(&ret->overlay);
+	return 0;
+}
+
+static int
 plan_mount(const struct sbx_mount *m, struct sbx_plan_mount *ret,
 	   struct stv_err **err)
 {
-	ret->target = m->target;
-	ret->is_readonly = m->is_readonly;
+	ret->m = m;
 	ret->tree_fd = -1;
 	if (m->target[0] != '/')
 		return stv_fail(err, STV_E_USAGE,
 				"mount target '%s' is not absolute", m->target);
-	if (m->kind == SBX_MOUNT_BIND)
+	switch (m->kind) {
+	case SBX_MOUNT_BIND:
 		return plan_bind(m, ret, err);
+	case SBX_MOUNT_OVERLAY:
+		return plan_layers(m, ret, err);
+	case SBX_MOUNT_FILE:
+		ret->name = stv_xasprintf("file-%u", ret->index);
+		return 0;
+	case SBX_MOUNT_TMPFS:
+		break;
+	}
 	ret->is_dir = true;
 	ret->mode = stv_xasprintf("%o", m->mode != 0 ? m->mode : 01777);
 	if (m->size_bytes > 0)
@@ -166,7 +204,7 @@ static int
 compare_mounts(const void *a, const void *b)
 {
 	const struct sbx_plan_mount *x = a, *y = b;
-	size_t dx = depth_of(x->target), dy = depth_of(y->target);
+	size_t dx = depth_of(x->m->target), dy = depth_of(y->m->target);
 
 	if (dx != dy)
 		return dx < dy ? -1 : 1;
@@ -178,6 +216,8 @@ plan_mounts(struct sbx_plan *plan, struct stv_err **err)
 {
 	const struct sbx_spec *spec = plan->spec;
 
+	uint64_t scratch = SCRATCH_SIZE;
+
 	plan->mounts = stv_xcalloc(spec->n_mounts + 1, sizeof(*plan->mounts));
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		struct sbx_plan_mount *m = &plan->mounts[plan->n_mounts++];
@@ -185,7 +225,10 @@ plan_mounts(struct sbx_plan *plan, struct stv_err **err)
 		m->index = (uint32_t)i;
 		if (plan_mount(&spec->mounts[i], m, err) < 0)
 			return -1;
+		if (m->m->kind == SBX_MOUNT_FILE)
+			scratch += m->m->data_len + PAGE;
 	}
+	plan->scratch_size = stv_xasprintf("%llu", (unsigned long long)scratch);
 	qsort(plan->mounts, plan->n_mounts, sizeof(*plan->mounts),
 	      compare_mounts);
 	return 0;
@@ -238,14 +281,23 @@ sbx_plan_make(const struct sbx *sbx, const struct sbx_spec *spec,
 
 	if (check_spec(spec, err) < 0)
 		return -1;
-	if (sbx->devices == SBX_DEVICES_NONE)
+	if (spec->is_insecure)
+		ret->caps = sbx->all_caps;
+	else if (sbx->devices == SBX_DEVICES_NONE)
 		ret->caps &= ~SBX_CAP_MKNOD_BIT;
 	ret->hostname = spec->hostname != NULL ? spec->hostname : SBX_HOSTNAME;
 	ret->shm_size = stv_xasprintf(
 		"%llu",
 		(unsigned long long)(spec->shm_size > 0 ? spec->shm_size
 							: SBX_SHM_SIZE));
-	ret->legacy_data = make_legacy_data(spec);
+	ret->root = (struct sbx_overlay){
+		.is_root = true,
+		.lower_dirs = spec->lower_dirs,
+		.n_lowers = spec->n_lowers,
+		.upper = spec->upper,
+		.work = spec->work,
+	};
+	ret->root.legacy_data = make_legacy_data(&ret->root);
 	ret->exec_paths = list_exec_paths(spec);
 	plan_rlimits(ret);
 	if (open_upper(ret, err) < 0)
@@ -297,6 +349,8 @@ sbx_plan_fini(struct sbx_plan *plan)
 		close_fd(plan->mounts[i].tree_fd);
 		free(plan->mounts[i].size);
 		free(plan->mounts[i].mode);
+		free(plan->mounts[i].name);
+		free(plan->mounts[i].overlay.legacy_data);
 	}
 	for (char **p = plan->exec_paths; p != NULL && *p != NULL; p++)
 		free(*p);
@@ -310,5 +364,6 @@ sbx_plan_fini(struct sbx_plan *plan)
 	free(plan->rlimits);
 	free(plan->keep_fds);
 	free(plan->shm_size);
-	free(plan->legacy_data);
+	free(plan->scratch_size);
+	free(plan->root.legacy_data);
 }

@@ -40,6 +40,7 @@ static const char *const stage_texts[SBX_N_STAGES] = {
 	[SBX_ST_MASK] = "masking paths of /proc and /sys",
 	[SBX_ST_RESOLV_CONF] = "mounting '/etc/resolv.conf'",
 	[SBX_ST_HOSTS] = "mounting '/etc/hosts'",
+	[SBX_ST_MOUNT_SOURCE] = "preparing the mount",
 	[SBX_ST_MOUNT] = "mounting",
 	[SBX_ST_LOOPBACK] = "raising the loopback device",
 	[SBX_ST_HOSTNAME] = "setting the host name",
@@ -64,7 +65,8 @@ add_stage(struct stv_buf *b, const struct sbx_proc *p, uint32_t stage,
 
 	stv_buf_adds(b,
 		     stage < SBX_N_STAGES ? stage_texts[stage] : "setting up");
-	if (stage == SBX_ST_MOUNT && index < p->mount_targets.len)
+	if ((stage == SBX_ST_MOUNT || stage == SBX_ST_MOUNT_SOURCE) &&
+	    index < p->mount_targets.len)
 		path = p->mount_targets.v[index];
 	if (stage == SBX_ST_CWD)
 		path = p->cwd;
@@ -88,6 +90,7 @@ is_image_fault(const struct sbx_report *r)
 		/* index 1: at the place in the image, not at the mount */
 		return r->index == 1;
 	case SBX_ST_CWD:
+	case SBX_ST_MOUNT_SOURCE:
 	case SBX_ST_MOUNT:
 		return r->errnum != EPERM && r->errnum != ENOMEM;
 	default:
@@ -120,6 +123,10 @@ add_hint(const struct sbx_report *r, struct stv_err *e)
 	else if (r->errnum == ENOTDIR)
 		stv_err_hint(e, "something in the image is in the place of a "
 				"directory; remove it in an earlier step");
+	else if ((r->errnum == EXDEV || r->errnum == ENOENT) &&
+		 r->stage == SBX_ST_MOUNT)
+		stv_err_hint(e, "nothing can be mounted in /proc or /sys; name "
+				"another target");
 	else if (r->errnum == EXDEV)
 		stv_err_hint(e,
 			     "a symbolic link in the image leads into /proc, "

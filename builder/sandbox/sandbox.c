@@ -69,6 +69,7 @@ find_caps(struct sbx *sbx, struct stv_err **err)
 		return -1;
 	}
 	sbx->caps = SBX_CAPS & permitted;
+	sbx->all_caps = permitted;
 	while (sbx->cap_last < 63 &&
 	       prctl(PR_CAPBSET_READ, sbx->cap_last + 1, 0, 0, 0) >= 0)
 		sbx->cap_last++;
@@ -297,7 +298,8 @@ start(struct sbx_proc *p, struct sbx_plan *plan, struct stv_err **err)
 {
 	bool is_certain;
 
-	if (sbx_cgroup_make(p->sbx, &p->cgroup, err) < 0 ||
+	if (sbx_cgroup_make(p->sbx, plan->spec->is_insecure, &p->cgroup, err) <
+		    0 ||
 	    make_report(p, err) < 0 || make_stdio(p, plan, err) < 0)
 		return -1;
 	if (p->cgroup.name[0] != '\0' && !p->cgroup.is_v2) {

@@ -33,12 +33,14 @@ enum sbx_stdio {
 };
 
 enum sbx_mount_kind {
-	SBX_MOUNT_BIND, /* source_fd, with what is mounted below it */
-	SBX_MOUNT_TMPFS /* a fresh tmpfs */
+	SBX_MOUNT_BIND,	   /* source_fd, with what is mounted below it */
+	SBX_MOUNT_TMPFS,   /* a fresh tmpfs */
+	SBX_MOUNT_OVERLAY, /* a place inside of layers */
+	SBX_MOUNT_FILE	   /* bytes that are nowhere on a disk (a secret) */
 };
 
 /*
- * One more mount (`run -v`; later RUN --mount).  The target is resolved inside
+ * One more mount (`run -v`, RUN --mount).  The target is resolved inside
  * the root, links followed there; what is missing of it is made and, where it
  * fell into the upper directory, removed again after the command.
  * nosuid and nodev always.
@@ -47,9 +49,23 @@ struct sbx_mount {
 	enum sbx_mount_kind kind;
 	const char *target;  /* absolute path inside */
 	int source_fd;	     /* BIND: O_PATH or better, directory or file */
-	bool is_readonly;    /* recursively */
+	bool is_readonly;    /* recursively; FILE: always */
 	uint64_t size_bytes; /* TMPFS: 0 is the kernel's default */
-	uint32_t mode;	     /* TMPFS: 0 is 1777 */
+	uint32_t mode;	     /* TMPFS: 0 is 1777; FILE: as it is */
+
+	/*
+	 * OVERLAY: as the root of struct sbx_spec; without upper it is
+	 * read-only.  Of it ${source} is mounted, links followed inside.
+	 */
+	const char *const *lower_dirs;
+	size_t n_lowers;
+	const char *upper, *work;
+	const char *source;
+
+	/* FILE */
+	const void *data;
+	size_t data_len;
+	uint32_t uid, gid;
 };
 
 /* One --ulimit. */
@@ -100,6 +116,11 @@ struct sbx_spec {
 	enum sbx_stdio stdio;
 	uint16_t rows, cols; /* PTY: window size; 0 leaves the kernel's */
 	bool no_new_privs;   /* --security-opt no-new-privileges */
+	/*
+	 * RUN --security=insecure: all capabilities that we have, no filter of
+	 * system calls or devices, nothing masked or read-only.
+	 */
+	bool is_insecure;
 };
 
 #endif /* STAVE_BUILDER_SANDBOX_SPEC_H */

@@ -1,0 +1,1 @@
+ln -s f k/x; ln -s /etc/passwd k/y

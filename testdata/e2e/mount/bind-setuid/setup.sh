@@ -1,0 +1,1 @@
+chmod 4755 d/f; chmod 2775 d

@@ -1,0 +1,1 @@
+ln -s d l; ln -s /d/sub abs; ln -s ../../../d out

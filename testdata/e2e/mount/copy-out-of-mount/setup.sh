@@ -1,0 +1,1 @@
+chown -R 77:88 d; chmod 600 d/a
