@@ -26,9 +26,11 @@ find(struct cas_store *store, const struct reg_ref *ref, struct cas_image *ret,
 }
 
 int
-bld_base_load(struct cas_store *store, const char *reference,
+bld_base_load(struct bld_build *b, const struct bld_origin *from,
 	      struct oci_config **ret, struct stv_err **err)
 {
+	struct cas_store *store = b->o->store;
+	const char *reference = from->reference;
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	reg_auto_ref ref = {0};
 	struct cas_image img;

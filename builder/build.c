@@ -145,6 +145,7 @@ build_fini(struct bld_build *b)
 	stv_strs_clear(&b->global_env);
 	stv_strs_clear(&b->auto_args);
 	stv_strs_clear(&b->used_args);
+	bld_named_fini(b);
 	bld_context_close(b->context);
 	df_ignore_free(b->ignore);
 	sbx_close(b->sbx);

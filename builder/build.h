@@ -48,6 +48,7 @@ struct bld_opts {
 	uint32_t ignore_file;
 	const char *ignore_name;
 
+	struct stv_pairs contexts;  /* named ones: name, and where from */
 	struct stv_strs tags;	    /* normal form */
 	struct stv_strs build_args; /* NAME=VALUE */
 	struct stv_pairs labels;

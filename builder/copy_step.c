@@ -120,9 +120,13 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 		if (bld_wait_stage(st, step->from.stage, err) < 0)
 			return -1;
 		from = b->stages.v[step->from.stage]->config;
+	} else if (step->from.kind == BLD_BASE_CONTEXT) {
+		if (bld_named_open(b, step->from.named, &t->spec.context, err) <
+		    0)
+			return stv_err_at(*err, step->node->span);
+		return 0;
 	} else {
-		if (bld_base_load(b->o->store, step->from.reference, &t->image,
-				  err) < 0)
+		if (bld_base_load(b, &step->from, &t->image, err) < 0)
 			return stv_err_at(*err, step->node->span);
 		from = t->image;
 	}
@@ -133,12 +137,30 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 	return 0;
 }
 
+/* What is the same for all transfers of a stage. */
+static void
+fill_spec(struct bld_stage *st, struct transfer *t)
+{
+	const struct bld_build *b = st->b;
+
+	t->spec.inlines = t->inlines.v;
+	t->spec.n_inlines = t->inlines.len;
+	t->spec.dest = t->dest;
+	t->spec.workdir = st->config->config.working_dir;
+	if (t->spec.workdir == NULL || *t->spec.workdir == '\0')
+		t->spec.workdir = "/";
+	t->spec.now_s = b->now_s;
+	t->spec.now_ns = b->now_ns;
+	t->spec.has_epoch = b->o->has_epoch;
+	t->spec.epoch = b->o->epoch;
+	t->spec.store = b->o->store;
+}
+
 static int
 transfer_make(struct bld_stage *st, const struct bld_step *step,
 	      struct transfer *t, struct stv_err **err)
 {
 	const struct df_node *node = step->node;
-	const struct bld_build *b = st->b;
 	size_t last = node->n_args - 1;
 
 	for (size_t i = 0; i < last; i++)
@@ -151,17 +173,7 @@ transfer_make(struct bld_stage *st, const struct bld_step *step,
 	    add_origin(st, step, t, err) < 0)
 		return -1;
 	t->spec.is_add = node->kind == DF_ADD;
-	t->spec.inlines = t->inlines.v;
-	t->spec.n_inlines = t->inlines.len;
-	t->spec.dest = t->dest;
-	t->spec.workdir = st->config->config.working_dir;
-	if (t->spec.workdir == NULL || *t->spec.workdir == '\0')
-		t->spec.workdir = "/";
-	t->spec.now_s = b->now_s;
-	t->spec.now_ns = b->now_ns;
-	t->spec.has_epoch = b->o->has_epoch;
-	t->spec.epoch = b->o->epoch;
-	t->spec.store = b->o->store;
+	fill_spec(st, t);
 	return 0;
 }
 
@@ -280,6 +292,42 @@ round_of(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
 	return r < 0 ? -1 : r == 2;
 }
 
+/* All rounds that it takes. */
+static int
+rounds(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
+       struct bld_outcome *out, struct stv_err **err)
+{
+	for (int i = 0; i < MAX_ROUNDS; i++) {
+		int r = round_of(st, step, t, out, err);
+
+		if (r <= 0)
+			return r;
+	}
+	return stv_fail(err, STV_E_INPUT,
+			"the build context keeps changing while it is copied");
+}
+
+int
+bld_copy_context(struct bld_stage *st, struct stv_err **err)
+{
+	const struct bld_step step = {
+		.node = st->from, .id = st->from_id, .position = 1};
+	struct bld_outcome out = {0};
+	struct transfer t = {0};
+	int r = bld_named_open(st->b, st->base.named, &t.spec.context, err);
+
+	if (r == 0) {
+		stv_strs_add(&t.spec.srcs, ".");
+		t.dest = stv_xstrdup("/");
+		fill_spec(st, &t);
+		r = rounds(st, &step, &t, &out, err);
+	}
+	if (r == 0)
+		bld_apply(st, &out, st->from->original);
+	transfer_fini(&t);
+	return r;
+}
+
 int
 bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 	      struct stv_err **err)
@@ -290,16 +338,8 @@ bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 		stv_xasprintf("%s # buildkit", step->node->original);
 	int r = transfer_make(st, step, &t, err);
 
-	for (int i = 0; r == 0 && i < MAX_ROUNDS; i++) {
-		r = round_of(st, step, &t, &out, err);
-		if (r <= 0)
-			break;
-		r = i + 1 == MAX_ROUNDS ? 1 : 0;
-	}
-	if (r == 1)
-		r = stv_fail(err, STV_E_INPUT,
-			     "the build context keeps changing while it is "
-			     "copied");
+	if (r == 0)
+		r = rounds(st, step, &t, &out, err);
 	if (r == 0)
 		bld_apply(st, &out, by);
 	else if (stv_err_span(*err).file == 0 &&

@@ -50,6 +50,25 @@ take_args(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
+/* The name is checked by whom it concerns; a later one replaces it. */
+static int
+take_contexts(const struct build_values *v, struct build_request *r,
+	      struct stv_err **err)
+{
+	for (size_t i = 0; i < v->build_contexts.len; i++) {
+		const char *text = v->build_contexts.v[i];
+
+		if (strchr(text, '=') == NULL)
+			return stv_fail(err, STV_E_USAGE,
+					"--build-context: '%s' has no '='",
+					text);
+		if (add_pair(&r->contexts, "--build-context", text, NULL, err) <
+		    0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 take_tags(const struct build_values *v, struct build_request *r,
 	  struct stv_err **err)
@@ -185,8 +204,9 @@ int
 cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
-	if (take_args(v, r, err) < 0 || take_tags(v, r, err) < 0 ||
-	    take_lists(v, r, err) < 0 || take_platform(v, r, err) < 0 ||
+	if (take_args(v, r, err) < 0 || take_contexts(v, r, err) < 0 ||
+	    take_tags(v, r, err) < 0 || take_lists(v, r, err) < 0 ||
+	    take_platform(v, r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_stdout(v, r, err) < 0)
@@ -208,6 +228,7 @@ cmd_request_fini(struct build_request *r)
 	stv_vec_fini(&r->outputs);
 	stv_vec_fini(&r->rlimits);
 	stv_pairs_clear(&r->args);
+	stv_pairs_clear(&r->contexts);
 	stv_pairs_clear(&r->labels);
 	stv_strs_clear(&r->tags);
 	stv_strs_clear(&r->hosts);

@@ -20,10 +20,11 @@ struct build_values; /* cmd/build_opts.h */
 struct stv_err;	     /* core/err.h */
 
 struct build_request {
-	struct stv_pairs args;	 /* --build-arg */
-	struct stv_pairs labels; /* --label */
-	struct stv_strs tags;	 /* normal form, each once */
-	struct stv_strs hosts;	 /* "name:address" */
+	struct stv_pairs args;	   /* --build-arg */
+	struct stv_pairs labels;   /* --label */
+	struct stv_pairs contexts; /* --build-context */
+	struct stv_strs tags;	   /* normal form, each once */
+	struct stv_strs hosts;	   /* "name:address" */
 	struct stv_strs no_cache_stages;
 	STV_VEC(struct sbx_rlimit) rlimits;
 	STV_VEC(struct cmd_output) outputs;

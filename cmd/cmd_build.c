@@ -143,6 +143,7 @@ execute(struct build *b, struct stv_err **err)
 		.context_path = b->context,
 		.ignore_file = b->ignore_file,
 		.ignore_name = b->ignore_name,
+		.contexts = b->r.contexts,
 		.tags = b->r.tags,
 		.labels = b->r.labels,
 		.no_cache_filters = b->r.no_cache_stages,
