@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/context.h"
+#include "builder/remote.h"
 
 void
 bld_result_fini(struct bld_result *r)
@@ -40,6 +41,9 @@ open_context(struct bld_build *b, struct stv_err **err)
 		    0)
 		return -1;
 	opts.ignore = b->ignore;
+	if (b->o->remote != NULL)
+		return bld_remote_context(b->o->remote, &opts, &b->context,
+					  err);
 	if (b->o->context_path == NULL)
 		return 0;
 	return bld_context_open(b->o->context_path, &opts, &b->context, err);

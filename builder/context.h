@@ -35,6 +35,9 @@ struct bld_context_opts {
 	const struct df_ignore *ignore; /* NULL: nothing is left out */
 	const char *ignore_name; /* for messages; NULL: ".dockerignore" */
 	struct cas_store *store; /* keeps the index; NULL: hash every time */
+	bool hides_git; /* what is called .git is not there: git's own notes */
+	bool has_mtime; /* all files are of that time */
+	int64_t mtime_s;
 };
 
 /*
@@ -47,6 +50,16 @@ struct bld_context_opts {
  */
 int bld_context_open(const char *path, const struct bld_context_opts *opts,
 		     struct bld_context **ret, struct stv_err **err);
+
+/*
+ * bld_context_open_fd(fd, name, opts, ret, err): the same for a directory that
+ * is open, called ${name} in messages.  opts->store is not looked at: what is
+ * there for one build only needs no index.
+ * Takes: ${fd}, also on failure.
+ */
+int bld_context_open_fd(int fd, const char *name,
+			const struct bld_context_opts *opts,
+			struct bld_context **ret, struct stv_err **err);
 
 /* bld_context_close(ctx): NULL is ok. */
 void bld_context_close(struct bld_context *ctx);

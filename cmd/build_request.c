@@ -220,6 +220,19 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 	return cmd_size_parse("--store-max", v->store_max, &r->store_max, err);
 }
 
+bool
+cmd_request_flag(const struct build_request *r, const char *name)
+{
+	static const char *const yes[] = {"1",	  "t",	  "T",
+					  "true", "TRUE", "True"};
+	const char *value = stv_pairs_get(&r->args, name);
+
+	for (size_t i = 0; value != NULL && i < STV_ARRAY_LEN(yes); i++)
+		if (strcmp(value, yes[i]) == 0)
+			return true;
+	return false;
+}
+
 void
 cmd_request_fini(struct build_request *r)
 {

@@ -49,6 +49,9 @@ struct build_request {
 int cmd_request_make(const struct build_values *v, struct build_request *r,
 		     struct stv_err **err);
 
+/* cmd_request_flag(r, name): is the build argument ${name} "1" or "true"? */
+bool cmd_request_flag(const struct build_request *r, const char *name);
+
 /* cmd_request_fini(r): free the members. */
 void cmd_request_fini(struct build_request *r);
 
