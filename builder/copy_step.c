@@ -11,6 +11,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
+#include "builder/git_ref.h"
 #include "builder/source.h"
 #include "builder/user.h"
 
@@ -23,6 +24,7 @@ struct transfer {
 	STV_VEC(struct bld_copy_inline) inlines;
 	char *dest;
 	char *chown;
+	char *commit;		 /* --checksum of a repository */
 	struct lay_view *source; /* of --from */
 	struct oci_config *image;
 };
@@ -38,6 +40,7 @@ transfer_fini(struct transfer *t)
 	oci_config_free(t->image);
 	free(t->dest);
 	free(t->chown);
+	free(t->commit);
 }
 
 static int
@@ -95,6 +98,25 @@ add_rights(struct bld_stage *st, const struct df_node *node, struct transfer *t,
 			return stv_err_at(*err, chown->value_span);
 		t->spec.has_chown = true;
 	}
+	return 0;
+}
+
+/* --keep-git-dir and --checksum, as they are for a repository. */
+static int
+add_git_flags(struct bld_stage *st, const struct df_node *node,
+	      struct transfer *t, struct stv_err **err)
+{
+	const struct df_flag *keep = df_node_flag(node, "keep-git-dir");
+	const struct df_flag *sum = df_node_flag(node, "checksum");
+
+	t->spec.has_keep_git_dir = keep != NULL;
+	t->spec.keep_git_dir =
+		keep != NULL && strcasecmp(keep->value, "false") != 0;
+	if (sum == NULL)
+		return 0;
+	if (bld_expand(st, sum->value, sum->value_span, &t->commit, err) < 0)
+		return -1;
+	t->spec.commit = t->commit;
 	return 0;
 }
 
@@ -170,6 +192,7 @@ transfer_make(struct bld_stage *st, const struct bld_step *step,
 		       &t->dest, err) < 0)
 		return -1;
 	if (add_rights(st, node, t, err) < 0 ||
+	    add_git_flags(st, node, t, err) < 0 ||
 	    add_origin(st, step, t, err) < 0)
 		return -1;
 	t->spec.is_add = node->kind == DF_ADD;
@@ -236,6 +259,19 @@ write_layer(struct bld_stage *st, const struct transfer *t,
 	return r < 0 ? -1 : r == BLD_COPY_STALE;
 }
 
+/* Keys are kept: a repository stands there without its password. */
+static void
+key_source(struct key *key, const char *src)
+{
+	bld_auto_git_ref ref = {0};
+	struct stv_err *ignored = NULL;
+
+	if (bld_git_ref_parse(src, &ref, &ignored) == 1 && !ref.is_bare)
+		src = ref.shown;
+	stv_err_clear(&ignored);
+	key_add_str(key, "source", src);
+}
+
 /* The step's key for what the plan has selected. */
 static void
 transfer_key(struct bld_stage *st, const struct bld_step *step,
@@ -247,7 +283,7 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 	bld_copy_key(plan, &inputs);
 	bld_cache_begin(st, step, df_kind_name(step->node->kind), ret);
 	for (size_t i = 0; i < t->spec.srcs.len; i++)
-		key_add_str(ret->key, "source", t->spec.srcs.v[i]);
+		key_source(ret->key, t->spec.srcs.v[i]);
 	key_add_str(ret->key, "destination", t->dest);
 	key_add_str(ret->key, "working directory", t->spec.workdir);
 	key_add_str(ret->key, "--chown", t->chown);

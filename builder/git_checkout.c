@@ -22,6 +22,7 @@ struct checkout {
 	const struct bld_git_ref *r;
 	const struct bld_git_commit *c;
 	bool keep;
+	bool has_submodules;
 	int top;  /* holds "tree", and "git" unless that is kept */
 	int tree; /* where git works */
 };
@@ -164,6 +165,7 @@ update_submodules(struct checkout *k, struct stv_err **err)
 	if (k->r->skip_submodules ||
 	    fstatat(k->tree, ".gitmodules", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
+	k->has_submodules = true;
 	return RUN(k, NULL, err, "submodule", "-q", "update", "--init",
 		   "--recursive", "--force", "--depth=1");
 }
@@ -189,7 +191,12 @@ tidy(struct checkout *k, struct stv_err **err)
 		if (stv_fsat_remove_tree(dir, gone[i] + 5, err) < 0)
 			return -1;
 	}
-	return RUN(k, NULL, err, "read-tree", "HEAD");
+	if (RUN(k, NULL, err, "read-tree", "HEAD") < 0)
+		return -1;
+	return k->has_submodules
+		       ? RUN(k, NULL, err, "submodule", "-q", "foreach",
+			     "--recursive", "git read-tree HEAD")
+		       : 0;
 }
 
 static int
