@@ -357,6 +357,13 @@ int bld_named_find(struct bld_build *b, const char *name,
 int bld_named_open(struct bld_build *b, struct bld_named *n,
 		   struct bld_context **ret, struct stv_err **err);
 
+/*
+ * bld_named_image(b, n, ret, err): the image of a named OCI layout, taken into
+ * the store where it is not there; the lock is held, and let go meanwhile.
+ */
+int bld_named_image(struct bld_build *b, struct bld_named *n,
+		    struct cas_image *ret, struct stv_err **err);
+
 /* --- loop.c --- */
 
 /* bld_wake(b): there is something to do for the main thread. */

@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "parser/words.h"
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
@@ -108,10 +109,12 @@ add_git_flags(struct bld_stage *st, const struct df_node *node,
 {
 	const struct df_flag *keep = df_node_flag(node, "keep-git-dir");
 	const struct df_flag *sum = df_node_flag(node, "checksum");
+	bool on = true;
 
 	t->spec.has_keep_git_dir = keep != NULL;
 	t->spec.keep_git_dir =
-		keep != NULL && strcasecmp(keep->value, "false") != 0;
+		keep != NULL &&
+		(!keep->has_value || df_parse_bool(keep->value, &on) < 0 || on);
 	if (sum == NULL)
 		return 0;
 	if (bld_expand(st, sum->value, sum->value_span, &t->commit, err) < 0)
@@ -125,8 +128,9 @@ static int
 add_origin(struct bld_stage *st, const struct bld_step *step,
 	   struct transfer *t, struct stv_err **err)
 {
+	static const struct oci_config nothing; /* of "scratch" */
 	struct bld_build *b = st->b;
-	const struct oci_config *from = NULL;
+	const struct oci_config *from = &nothing;
 
 	if (!step->has_from) {
 		t->spec.context = b->context;
@@ -147,7 +151,7 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 		    0)
 			return stv_err_at(*err, step->node->span);
 		return 0;
-	} else {
+	} else if (step->from.kind == BLD_BASE_IMAGE) {
 		if (bld_base_load(b, &step->from, &t->image, err) < 0)
 			return stv_err_at(*err, step->node->span);
 		from = t->image;

@@ -153,6 +153,10 @@ bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 				   "image; move that stage up.");
 		return at(err, span);
 	}
+	if (strcmp(text, "scratch") == 0) {
+		*ret = (struct bld_origin){.kind = BLD_BASE_SCRATCH};
+		return 0;
+	}
 	r = bld_named_find(b, text, NULL, ret, err);
 	if (r != 0)
 		return r < 0 ? at(err, span) : 0;

@@ -288,6 +288,32 @@ take_file(struct cas_store *s, struct load_stage *st, struct stv_in *in,
 	return r < 0 ? -1 : check_name(f, err);
 }
 
+/* A new one of that name, or NULL.  Takes: ${name}. */
+static struct load_file *
+add_file(struct load_stage *st, char *name, struct stv_err **err)
+{
+	struct load_file *f;
+
+	if (st->files.len >= MAX_FILES) {
+		free(name);
+		(void)stv_fail(err, STV_E_LIMIT,
+			       "the archive has more than %d files", MAX_FILES);
+		return NULL;
+	}
+	f = stv_vec_push(&st->files);
+	f->name = name;
+	return f;
+}
+
+int
+cas_stage_take(struct cas_store *s, struct load_stage *st, char *name,
+	       struct stv_in *in, struct stv_err **err)
+{
+	struct load_file *f = add_file(st, name, err);
+
+	return f == NULL ? -1 : take_file(s, st, in, f, err);
+}
+
 static int
 take_entry(struct cas_store *s, struct load_stage *st, struct stv_archive *a,
 	   const struct stv_archive_entry *e, struct stv_err **err)
@@ -307,16 +333,11 @@ take_entry(struct cas_store *s, struct load_stage *st, struct stv_archive *a,
 	name = clean_name(e->path, err);
 	if (name == NULL)
 		return -1;
-	if (st->files.len >= MAX_FILES) {
-		free(name);
-		return stv_fail(err, STV_E_LIMIT,
-				"the archive has more than %d files",
-				MAX_FILES);
-	}
-	f = stv_vec_push(&st->files);
-	f->name = name;
 	if (!is_link)
-		return take_file(s, st, &entry.base, f, err);
+		return cas_stage_take(s, st, name, &entry.base, err);
+	f = add_file(st, name, err);
+	if (f == NULL)
+		return -1;
 	f->kind = LOAD_LINK;
 	f->target =
 		link_name(name, e->link == NULL ? "" : e->link, e->type == 0);
@@ -340,8 +361,8 @@ is_same(const struct load_file *a, const struct load_file *b)
 }
 
 /* Of two different files of one name readers do not take the same. */
-static int
-sort_files(struct load_stage *st, struct stv_err **err)
+int
+cas_stage_sort(struct load_stage *st, struct stv_err **err)
 {
 	if (st->files.len > 0)
 		qsort(st->files.v, st->files.len, sizeof(st->files.v[0]),
@@ -368,7 +389,7 @@ cas_stage_read(struct cas_store *s, struct stv_in *in, struct load_stage *ret,
 	while ((r = stv_archive_next(a, &e, err)) == 1)
 		if (take_entry(s, ret, a, &e, err) < 0)
 			return -1;
-	return r < 0 ? -1 : sort_files(ret, err);
+	return r < 0 ? -1 : cas_stage_sort(ret, err);
 }
 
 const struct load_file *
