@@ -198,6 +198,12 @@ int bld_stage_arg(struct bld_stage *st, const struct df_node *node,
 /* bld_scope_init(b, err): the automatic arguments of the platforms. */
 void bld_scope_init(struct bld_build *b);
 
+/*
+ * bld_hostname(b): BUILDKIT_SANDBOX_HOSTNAME, what RUNs see as the machine's
+ * name; NULL: the default.  Borrows.
+ */
+const char *bld_hostname(const struct bld_build *b);
+
 /* bld_is_proxy_arg(name): one of the ten that need no ARG (CONVENTIONS E). */
 bool bld_is_proxy_arg(const char *name);
 

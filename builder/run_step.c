@@ -132,6 +132,8 @@ command_key(const struct bld_stage *st, const struct command *c,
 	key_add_str(key, "working directory", rc->working_dir);
 	key_add_u64(key, "network", (uint64_t)c->net);
 	add_list(key, "extra host", &st->b->o->add_hosts);
+	if (bld_hostname(st->b) != NULL)
+		key_add_str(key, "hostname", bld_hostname(st->b));
 	key_add_u64(key, "shm size", st->b->o->shm_size);
 	for (size_t i = 0; i < st->b->o->n_rlimits; i++) {
 		key_add_u64(key, "ulimit",
@@ -239,7 +241,7 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		stv_env_set(&c->env, "HOME", user->home);
 	stv_strs_copy(&c->env, &c->proxy);
 	if (sbx_make_resolv_conf(c->net, &resolv, err) < 0 ||
-	    sbx_make_hosts(NULL, &o->add_hosts, &hosts, err) < 0)
+	    sbx_make_hosts(bld_hostname(st->b), &o->add_hosts, &hosts, err) < 0)
 		return -1;
 	if (c->script != NULL && script_mount(c, w, &script, err) < 0)
 		return -1;
@@ -258,6 +260,7 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		.net = c->net,
 		.resolv_conf = resolv,
 		.hosts = hosts,
+		.hostname = bld_hostname(st->b),
 		.shm_size = o->shm_size,
 		.rlimits = o->rlimits,
 		.n_rlimits = o->n_rlimits,

@@ -69,6 +69,20 @@ take_contexts(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
+/* What would make one image into a list of one (not yet). */
+static int
+check_special(const struct build_request *r, struct stv_err **err)
+{
+	const char *multi = stv_pairs_get(&r->args, "BUILDKIT_MULTI_PLATFORM");
+
+	if (multi != NULL && cmd_request_flag(r, "BUILDKIT_MULTI_PLATFORM"))
+		return stv_fail(err, STV_E_USAGE,
+				"BUILDKIT_MULTI_PLATFORM=%s is not supported "
+				"yet by this version",
+				multi);
+	return 0;
+}
+
 static int
 take_tags(const struct build_values *v, struct build_request *r,
 	  struct stv_err **err)
@@ -205,8 +219,8 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
 	if (take_args(v, r, err) < 0 || take_contexts(v, r, err) < 0 ||
-	    take_tags(v, r, err) < 0 || take_lists(v, r, err) < 0 ||
-	    take_platform(v, r, err) < 0 ||
+	    check_special(r, err) < 0 || take_tags(v, r, err) < 0 ||
+	    take_lists(v, r, err) < 0 || take_platform(v, r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_stdout(v, r, err) < 0)

@@ -35,6 +35,10 @@ cmd_print_diags(const struct stv_diags *d, const struct stv_sources *src)
 	(void)stv_write_all(STDERR_FILENO, stv_buf_str(&b), b.len);
 }
 
+/* In this order; docker takes the second, buildah the third. */
+static const char *const default_names[] = {"Dockerfile", "dockerfile",
+					    "Containerfile"};
+
 /* /dev/fd/63 of "-f <(generate)": the one pipe that is meant. */
 static bool
 is_substitution(const char *path)
@@ -126,8 +130,10 @@ cmd_dockerfile_load_in(struct stv_sources *sources, int dirfd, const char *name,
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_SOURCE);
 	int rc = read_in(dirfd, name, &text, err);
 
-	if (rc == 0 && is_default) {
-		name = "Containerfile";
+	/* "context", which a URL gave, is always there. */
+	for (size_t i = 0;
+	     rc == 0 && is_default && i < STV_ARRAY_LEN(default_names); i++) {
+		name = default_names[i];
 		rc = read_in(dirfd, name, &text, err);
 	}
 	if (rc < 0)
@@ -147,7 +153,6 @@ cmd_dockerfile_load_in(struct stv_sources *sources, int dirfd, const char *name,
 char *
 cmd_dockerfile_find(const char *context, struct stv_err **err)
 {
-	static const char *const names[] = {"Dockerfile", "Containerfile"};
 	const char *slash =
 		*context != '\0' && context[strlen(context) - 1] == '/' ? ""
 									: "/";
@@ -165,9 +170,9 @@ cmd_dockerfile_find(const char *context, struct stv_err **err)
 				   "with --file.");
 		return NULL;
 	}
-	for (size_t i = 0; i < STV_ARRAY_LEN(names); i++) {
-		stv_auto_free char *path =
-			stv_xasprintf("%s%s%s", context, slash, names[i]);
+	for (size_t i = 0; i < STV_ARRAY_LEN(default_names); i++) {
+		stv_auto_free char *path = stv_xasprintf(
+			"%s%s%s", context, slash, default_names[i]);
 
 		if (fstatat(AT_FDCWD, path, &st, 0) == 0)
 			return stv_steal(&path);
