@@ -78,6 +78,10 @@ entry_of(const struct bld_context *ctx, const struct stat *st, const char *link,
 		.ctime_s = st->st_ctim.tv_sec,
 		.ctime_ns = (uint32_t)st->st_ctim.tv_nsec,
 	};
+	if (ctx->opts.has_owners) {
+		ret->e.uid = st->st_uid;
+		ret->e.gid = st->st_gid;
+	}
 	if (ctx->opts.has_mtime) {
 		ret->e.mtime_s = ctx->opts.mtime_s;
 		ret->e.mtime_ns = 0;

@@ -6,7 +6,7 @@
  * descriptor, no link is followed by the kernel, and nothing outside can be
  * reached (THREATS D06).  FIFOs, sockets and devices are never opened for
  * reading (D07).  Owners and extended attributes are not looked at: what a
- * context holds belongs to 0:0.
+ * context holds belongs to 0:0, unless it came in an archive.
  *
  *	bld_context_open(path, &opts, &ctx, err);
  *	... bld_copy_plan() with ctx as its source ...
@@ -35,8 +35,9 @@ struct bld_context_opts {
 	const struct df_ignore *ignore; /* NULL: nothing is left out */
 	const char *ignore_name; /* for messages; NULL: ".dockerignore" */
 	struct cas_store *store; /* keeps the index; NULL: hash every time */
-	bool hides_git; /* what is called .git is not there: git's own notes */
-	bool has_mtime; /* all files are of that time */
+	bool has_owners; /* files belong to whom they belong, not to 0:0 */
+	bool hides_git;	 /* what is called .git is not there: git's own notes */
+	bool has_mtime;	 /* all files are of that time */
 	int64_t mtime_s;
 };
 

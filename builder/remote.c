@@ -66,6 +66,7 @@ make_dir(struct bld_remote *r, struct stv_err **err)
 static int
 unpack(struct bld_remote *r, struct stv_in *in, struct stv_err **err)
 {
+	r->has_owners = true;
 	if (lay_extract(r->store, in, r->fd, err) < 0)
 		return stv_wrap(err, "unpacking the build context '%s'",
 				r->shown);
@@ -313,6 +314,7 @@ bld_remote_context(const struct bld_remote *r,
 	struct bld_context_opts o = *opts;
 
 	o.store = NULL;
+	o.has_owners = r->has_owners;
 	o.hides_git = r->hides_git;
 	o.has_mtime = r->has_mtime;
 	o.mtime_s = r->time_s;

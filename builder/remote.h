@@ -43,10 +43,11 @@ struct bld_remote_opts {
 struct bld_remote {
 	struct cas_store *store; /* borrowed */
 	enum bld_place place;
-	char *shown;	/* for messages: no credentials */
-	char *tmp;	/* relative to the store's root */
-	int fd;		/* the directory */
-	bool hides_git; /* as struct bld_context_opts */
+	char *shown;	 /* for messages: no credentials */
+	char *tmp;	 /* relative to the store's root */
+	int fd;		 /* the directory */
+	bool has_owners; /* as struct bld_context_opts */
+	bool hides_git;
 	bool has_mtime;
 	bool has_time; /* of the commit, or Last-Modified */
 	int64_t time_s;

@@ -340,8 +340,6 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 		break;
 	case BLD_BASE_CONTEXT:
 		st->config = scratch_config(st);
-		free(st->config->config.working_dir);
-		st->config->config.working_dir = NULL;
 		if (bld_copy_context(st, err) < 0)
 			return stv_err_at(*err, st->from->args[0].span);
 		break;
