@@ -205,8 +205,9 @@ split_scp(const char *text, struct parts *p)
 		return false;
 	if (n == 0 && isalpha((unsigned char)text[0]))
 		return false;
-	/* "ext::command" is a transport of its own to git. */
-	if (text[n + host + 1] == ':' || !split_tail(text, p))
+	/* To git "x::y" and "x://y" are transports of their own. */
+	if (text[n + host + 1] == ':' ||
+	    strncmp(text + n + host + 1, "//", 2) == 0 || !split_tail(text, p))
 		return false;
 	p->scheme = "ssh";
 	p->path = stv_xstrdup(p->base + n + host + 1);

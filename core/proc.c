@@ -71,7 +71,8 @@ become(const struct proc *p, int in, int out, int errors)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(errors, 2) >= 0 &&
-	    (p->o->dirfd < 0 || fchdir(p->o->dirfd) == 0))
+	    (p->o->dirfd < 0 || fchdir(p->o->dirfd) == 0) &&
+	    syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
 		(void)execve(p->path, (char *const *)(uintptr_t)p->o->argv,
 			     p->o->env);
 	_exit(127);
