@@ -25,30 +25,41 @@ find(struct cas_store *store, const struct reg_ref *ref, struct cas_image *ret,
 	return tag == NULL ? 0 : cas_tag_get(store, tag, ret, err);
 }
 
-int
-bld_base_load(struct cas_store *store, const char *reference,
-	      struct oci_config **ret, struct stv_err **err)
+/* An image of the store by name. */
+static int
+find_here(struct cas_store *store, const char *reference, struct cas_image *ret,
+	  struct stv_err **err)
 {
-	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	reg_auto_ref ref = {0};
-	struct cas_image img;
 	int r;
 
 	if (reg_ref_parse(reference, &ref, err) < 0)
 		return -1;
-	r = find(store, &ref, &img, err);
+	r = find(store, &ref, ret, err);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	stv_fail(err, STV_E_NOT_FOUND, "there is no image '%s' here",
+		 reference);
+	stv_err_hint(*err, "Bring it into the store first with 'stave load' or "
+			   "'stave import'; this version does not pull.");
+	return -1;
+}
+
+int
+bld_base_load(struct bld_build *b, const struct bld_origin *from,
+	      struct oci_config **ret, struct stv_err **err)
+{
+	struct cas_store *store = b->o->store;
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	struct cas_image img;
+	int r = from->named != NULL
+			? bld_named_image(b, from->named, &img, err)
+			: find_here(store, from->reference, &img, err);
+
 	if (r < 0)
 		return -1;
-	if (r == 0) {
-		stv_fail(err, STV_E_NOT_FOUND, "there is no image '%s' here",
-			 reference);
-		stv_err_hint(*err, "Bring it into the store first with 'stave "
-				   "load' or 'stave import'; this version does "
-				   "not pull.");
-		return -1;
-	}
 	if (cas_blob_read(store, &img.config, STV_MAX_CONFIG, &text, err) < 0 ||
 	    oci_config_parse(stv_buf_str(&text), text.len, ret, err) < 0)
-		return stv_wrap(err, "reading image '%s'", reference);
+		return stv_wrap(err, "reading image '%s'", from->reference);
 	return 0;
 }

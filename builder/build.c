@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/context.h"
+#include "builder/remote.h"
 
 void
 bld_result_fini(struct bld_result *r)
@@ -40,6 +41,9 @@ open_context(struct bld_build *b, struct stv_err **err)
 		    0)
 		return -1;
 	opts.ignore = b->ignore;
+	if (b->o->remote != NULL)
+		return bld_remote_context(b->o->remote, &opts, &b->context,
+					  err);
 	if (b->o->context_path == NULL)
 		return 0;
 	return bld_context_open(b->o->context_path, &opts, &b->context, err);
@@ -88,6 +92,22 @@ emit_plan(struct bld_build *b)
 	}
 }
 
+/* What nobody has to declare. */
+static bool
+is_special_arg(const char *name)
+{
+	static const char *const names[] = {
+		"BUILDKIT_CACHE_MOUNT_NS",   "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+		"BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_MULTI_PLATFORM",
+		"BUILDKIT_SANDBOX_HOSTNAME", "SOURCE_DATE_EPOCH",
+	};
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return bld_is_proxy_arg(name);
+}
+
 /* Docker warns of arguments that nothing takes. */
 static void
 warn_unused(struct bld_build *b)
@@ -98,10 +118,13 @@ warn_unused(struct bld_build *b)
 		stv_auto_free char *name =
 			stv_xstrndup(args->v[i], strcspn(args->v[i], "="));
 
-		if (!stv_strs_has(&b->used_args, name) &&
-		    !bld_is_proxy_arg(name) &&
-		    strncmp(name, "BUILDKIT_", 9) != 0 &&
-		    strcmp(name, "SOURCE_DATE_EPOCH") != 0)
+		if (stv_strs_has(&b->used_args, name) || is_special_arg(name))
+			continue;
+		if (strncmp(name, "BUILDKIT_", 9) == 0)
+			stv_emitf(b->o->listener, STV_EV_WARNING,
+				  "build argument '%s' has no effect here",
+				  name);
+		else
 			stv_emitf(b->o->listener, STV_EV_WARNING,
 				  "build argument '%s' is used by no ARG",
 				  name);
@@ -145,6 +168,7 @@ build_fini(struct bld_build *b)
 	stv_strs_clear(&b->global_env);
 	stv_strs_clear(&b->auto_args);
 	stv_strs_clear(&b->used_args);
+	bld_named_fini(b);
 	bld_context_close(b->context);
 	df_ignore_free(b->ignore);
 	sbx_close(b->sbx);

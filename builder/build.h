@@ -25,6 +25,7 @@
 #include "core/oci.h"
 #include "core/strs.h"
 
+struct bld_remote;   /* builder/remote.h */
 struct cas_store;    /* cache/store.h */
 struct df_file;	     /* parser/ast.h */
 struct stv_diags;    /* core/diag.h */
@@ -54,6 +55,8 @@ struct bld_opts {
 	const struct df_file *file;
 	const char *file_name;	  /* as the user named it */
 	const char *context_path; /* a directory; NULL: none is needed */
+	/* What ${context_path} names was fetched; NULL: it is here. */
+	const struct bld_remote *remote;
 	/*
 	 * The content of the ignore file (number in ${sources}, 0: none) and
 	 * its name for messages.
@@ -61,6 +64,7 @@ struct bld_opts {
 	uint32_t ignore_file;
 	const char *ignore_name;
 
+	struct stv_pairs contexts;  /* named ones: name, and where from */
 	struct stv_strs tags;	    /* normal form */
 	struct stv_strs build_args; /* NAME=VALUE */
 	struct stv_pairs labels;

@@ -30,13 +30,26 @@ struct bld_context;
 struct key;
 
 /* Where a stage begins. */
-enum bld_base_kind { BLD_BASE_SCRATCH, BLD_BASE_STAGE, BLD_BASE_IMAGE };
+enum bld_base_kind {
+	BLD_BASE_SCRATCH,
+	BLD_BASE_STAGE,
+	BLD_BASE_IMAGE,
+	BLD_BASE_CONTEXT /* files of a named context: bld_named_open() */
+};
 
-/* Where a COPY --from comes from, and a stage's base. */
+/* What --build-context gave a name to (builder/named.c). */
+struct bld_named;
+
+/* Where a COPY --from or a mount comes from, and a stage's base. */
 struct bld_origin {
 	enum bld_base_kind kind;
 	size_t stage;	 /* BLD_BASE_STAGE */
 	char *reference; /* BLD_BASE_IMAGE: as written, expanded */
+	/*
+	 * BLD_BASE_CONTEXT, and a BLD_BASE_IMAGE that lies in an OCI layout:
+	 * which one.  Borrowed from the build.
+	 */
+	struct bld_named *named;
 };
 
 struct bld_build;
@@ -66,6 +79,7 @@ struct bld_stage {
 	struct bld_origin base;
 	struct stv_platform platform; /* --platform of FROM, or the target's */
 	bool has_platform;
+	bool is_replaced; /* by a named context: its steps are none */
 	STV_VEC(struct bld_step) steps;
 	uint32_t n_shown;
 	uint32_t from_id;
@@ -116,6 +130,7 @@ struct bld_build {
 	struct bld_context *context;
 	pthread_mutex_t context_lock; /* taken without the other one held */
 	struct df_ignore *ignore;
+	STV_VEC(struct bld_named *) named; /* in the order given */
 	struct sbx *sbx;
 	struct bld_command *commands;
 	char *id;
@@ -196,6 +211,12 @@ int bld_stage_arg(struct bld_stage *st, const struct df_node *node,
 
 /* bld_scope_init(b, err): the automatic arguments of the platforms. */
 void bld_scope_init(struct bld_build *b);
+
+/*
+ * bld_hostname(b): BUILDKIT_SANDBOX_HOSTNAME, what RUNs see as the machine's
+ * name; NULL: the default.  Borrows.
+ */
+const char *bld_hostname(const struct bld_build *b);
 
 /* bld_is_proxy_arg(name): one of the ten that need no ARG (CONVENTIONS E). */
 bool bld_is_proxy_arg(const char *name);
@@ -307,6 +328,12 @@ int bld_run_step(struct bld_stage *st, const struct bld_step *step,
 int bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 		  struct stv_err **err);
 
+/*
+ * bld_copy_context(st, err): all files of a named context as the first layer
+ * of the stage that begins from it; the display has it as the FROM.
+ */
+int bld_copy_context(struct bld_stage *st, struct stv_err **err);
+
 /* bld_workdir_step(st, step, err): a WORKDIR, its directory made. */
 int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 		     struct stv_err **err);
@@ -314,12 +341,48 @@ int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 /* --- base.c --- */
 
 /*
- * bld_base_load(b, reference, ret, err): an image of the store by the name in
- * FROM or COPY --from.  Owns: *ret.
+ * bld_base_load(b, from, ret, err): the image of a BLD_BASE_IMAGE: one of the
+ * store, or one of an OCI layout, which is taken into the store then; the lock
+ * is held.  Owns: *ret.
  * Errors: STV_E_NOT_FOUND with what to do, STV_E_USAGE (bad name).
  */
-int bld_base_load(struct cas_store *store, const char *reference,
+int bld_base_load(struct bld_build *b, const struct bld_origin *from,
 		  struct oci_config **ret, struct stv_err **err);
+
+/* --- named.c --- */
+
+/*
+ * bld_named_init(b, err): read the options' named contexts; nothing is opened.
+ * bld_named_fini(b): close and free them.
+ */
+int bld_named_init(struct bld_build *b, struct stv_err **err);
+void bld_named_fini(struct bld_build *b);
+
+/*
+ * bld_named_find(b, name, platform, ret, err): does a named context stand for
+ * ${name}, which is a stage's or an image's?  ${platform}: what is wanted of
+ * it, NULL for the build's.
+ * Returns: 1 and *ret, 0, or -1.
+ */
+int bld_named_find(struct bld_build *b, const char *name,
+		   const struct stv_platform *platform, struct bld_origin *ret,
+		   struct stv_err **err);
+
+/*
+ * bld_named_open(b, n, ret, err): the files of a BLD_BASE_CONTEXT, opened when
+ * first asked for; the lock is held, and let go while it is fetched.  Look at
+ * it only with b->context_lock, as at the main one.
+ * Borrows: *ret lives as long as ${b}.
+ */
+int bld_named_open(struct bld_build *b, struct bld_named *n,
+		   struct bld_context **ret, struct stv_err **err);
+
+/*
+ * bld_named_image(b, n, ret, err): the image of a named OCI layout, taken into
+ * the store where it is not there; the lock is held, and let go meanwhile.
+ */
+int bld_named_image(struct bld_build *b, struct bld_named *n,
+		    struct cas_image *ret, struct stv_err **err);
 
 /* --- loop.c --- */
 

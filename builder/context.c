@@ -65,7 +65,8 @@ fail_path(const struct bld_context *ctx, int errnum, const char *doing,
 
 /* What a stat says, as an entry; ${link} is borrowed. */
 static void
-entry_of(const struct stat *st, const char *link, struct bld_src_entry *ret)
+entry_of(const struct bld_context *ctx, const struct stat *st, const char *link,
+	 struct bld_src_entry *ret)
 {
 	*ret = (struct bld_src_entry){
 		.e = {.mode = st->st_mode & 07777,
@@ -77,6 +78,14 @@ entry_of(const struct stat *st, const char *link, struct bld_src_entry *ret)
 		.ctime_s = st->st_ctim.tv_sec,
 		.ctime_ns = (uint32_t)st->st_ctim.tv_nsec,
 	};
+	if (ctx->opts.has_owners) {
+		ret->e.uid = st->st_uid;
+		ret->e.gid = st->st_gid;
+	}
+	if (ctx->opts.has_mtime) {
+		ret->e.mtime_s = ctx->opts.mtime_s;
+		ret->e.mtime_ns = 0;
+	}
 	switch (st->st_mode & S_IFMT) {
 	case S_IFDIR:
 		ret->e.type = LAY_DIR;
@@ -138,6 +147,8 @@ is_visible(struct bld_context *ctx, const char *path, bool is_dir,
 {
 	const struct df_ignore *ig = ctx->opts.ignore;
 
+	if (ctx->opts.hides_git && strcmp(bld_path_base(path), ".git") == 0)
+		return 0;
 	if (ig == NULL || *path == '\0' ||
 	    !df_ignore_match(ig, path, is_dir, NULL))
 		return 1;
@@ -175,7 +186,7 @@ context_lookup(struct bld_source *s, const char *path,
 		return rc;
 	if (S_ISLNK(st.st_mode) && read_link(ctx, fd, "", path, err) < 0)
 		return -1;
-	entry_of(&st, ctx->link, ret);
+	entry_of(ctx, &st, ctx->link, ret);
 	return 1;
 }
 
@@ -234,7 +245,7 @@ stat_name(struct bld_context *ctx, int dirfd, const char *name,
 		return rc;
 	if (S_ISLNK(st.st_mode) && read_link(ctx, dirfd, name, path, err) < 0)
 		return -1;
-	entry_of(&st, ctx->link, ret);
+	entry_of(ctx, &st, ctx->link, ret);
 	return 1;
 }
 
@@ -470,11 +481,10 @@ open_index(struct bld_context *ctx, struct stv_err **err)
 	return cas_ctxindex_open(ctx->opts.store, real, &ctx->index, err);
 }
 
-int
-bld_context_open(const char *path, const struct bld_context_opts *opts,
-		 struct bld_context **ret, struct stv_err **err)
+static struct bld_context *
+new_context(int fd, const char *path, const struct bld_context_opts *opts)
 {
-	stv_auto(bld_context) *ctx = stv_xcalloc(1, sizeof(*ctx));
+	struct bld_context *ctx = stv_xcalloc(1, sizeof(*ctx));
 
 	ctx->base = (struct bld_source){
 		.lookup = context_lookup,
@@ -488,12 +498,33 @@ bld_context_open(const char *path, const struct bld_context_opts *opts,
 	if (ctx->opts.ignore_name == NULL)
 		ctx->opts.ignore_name = ".dockerignore";
 	ctx->path = stv_xstrdup(path);
-	ctx->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ctx->fd < 0)
+	ctx->fd = fd;
+	return ctx;
+}
+
+int
+bld_context_open(const char *path, const struct bld_context_opts *opts,
+		 struct bld_context **ret, struct stv_err **err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stv_auto(bld_context) *ctx = new_context(fd, path, opts);
+
+	if (fd < 0)
 		return fail_open(path, errno, err);
 	if (open_index(ctx, err) < 0)
 		return -1;
 	*ret = stv_steal(&ctx);
+	return 0;
+}
+
+int
+bld_context_open_fd(int fd, const char *name,
+		    const struct bld_context_opts *opts,
+		    struct bld_context **ret, struct stv_err **err)
+{
+	if (fd < 0)
+		return fail_open(name, errno, err);
+	*ret = new_context(fd, name, opts);
 	return 0;
 }
 

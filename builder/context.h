@@ -6,7 +6,7 @@
  * descriptor, no link is followed by the kernel, and nothing outside can be
  * reached (THREATS D06).  FIFOs, sockets and devices are never opened for
  * reading (D07).  Owners and extended attributes are not looked at: what a
- * context holds belongs to 0:0.
+ * context holds belongs to 0:0, unless it came in an archive.
  *
  *	bld_context_open(path, &opts, &ctx, err);
  *	... bld_copy_plan() with ctx as its source ...
@@ -35,6 +35,10 @@ struct bld_context_opts {
 	const struct df_ignore *ignore; /* NULL: nothing is left out */
 	const char *ignore_name; /* for messages; NULL: ".dockerignore" */
 	struct cas_store *store; /* keeps the index; NULL: hash every time */
+	bool has_owners; /* files belong to whom they belong, not to 0:0 */
+	bool hides_git;	 /* what is called .git is not there: git's own notes */
+	bool has_mtime;	 /* all files are of that time */
+	int64_t mtime_s;
 };
 
 /*
@@ -47,6 +51,16 @@ struct bld_context_opts {
  */
 int bld_context_open(const char *path, const struct bld_context_opts *opts,
 		     struct bld_context **ret, struct stv_err **err);
+
+/*
+ * bld_context_open_fd(fd, name, opts, ret, err): the same for a directory that
+ * is open, called ${name} in messages.  opts->store is not looked at: what is
+ * there for one build only needs no index.
+ * Takes: ${fd}, also on failure.
+ */
+int bld_context_open_fd(int fd, const char *name,
+			const struct bld_context_opts *opts,
+			struct bld_context **ret, struct stv_err **err);
 
 /* bld_context_close(ctx): NULL is ok. */
 void bld_context_close(struct bld_context *ctx);

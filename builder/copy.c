@@ -12,6 +12,7 @@
 #include "registry/http.h"
 
 #include "builder/add.h"
+#include "builder/add_git.h"
 #include "builder/context.h"
 #include "builder/copy_internal.h"
 
@@ -106,9 +107,12 @@ fill_plan(struct bld_copy_plan *p, struct stv_err **err)
 
 	for (size_t i = 0; i < s->srcs.len; i++) {
 		const char *src = s->srcs.v[i];
-		int rc = reg_http_is_url(src) ? add_url(p, src, err)
-					      : bld_plan_select(p, src, err);
+		int rc = bld_add_git(p, src, err);
 
+		if (rc == 0)
+			rc = reg_http_is_url(src)
+				     ? add_url(p, src, err)
+				     : bld_plan_select(p, src, err);
 		if (rc < 0)
 			return -1;
 	}
@@ -231,6 +235,10 @@ bld_copy_key(const struct bld_copy_plan *plan, struct stv_digest *ret)
 		bool is_dir = plan->items.v[pick->first].e.type == LAY_DIR;
 
 		hash_u64(h, (uint64_t)pick->kind);
+		if (pick->git != NULL) {
+			bld_git_pick_hash(pick->git, h);
+			continue;
+		}
 		hash_str(h, is_dir ? "" : pick->base);
 		hash_u64(h, pick->n);
 		for (size_t k = 0; k < pick->n; k++)
@@ -297,6 +305,7 @@ bld_copy_plan_free(struct bld_copy_plan *plan)
 
 		free(pick->path);
 		free(pick->base);
+		bld_git_pick_free(pick->git);
 		stv_close_p(&pick->fd);
 	}
 	for (size_t i = 0; i < plan->items.len; i++)

@@ -81,6 +81,11 @@ struct bld_copy_spec {
 	 */
 	struct cas_store *store;
 	struct reg_http *http;
+
+	/* Of a repository: --keep-git-dir, and --checksum (NULL: none). */
+	bool has_keep_git_dir;
+	bool keep_git_dir;
+	const char *commit;
 };
 
 struct bld_copy_plan;

@@ -23,8 +23,11 @@ struct bld_item {
 
 enum bld_pick_kind {
 	BLD_PICK_TREE, /* from the context or the view, at ${path} */
-	BLD_PICK_FILE  /* one item, its bytes in ${fd}: a URL or an inline */
+	BLD_PICK_FILE, /* one item, its bytes in ${fd}: a URL or an inline */
+	BLD_PICK_GIT   /* a tree of its own: that of ${git} */
 };
+
+struct bld_git_pick; /* builder/add_git.h */
 
 /* What one source, or one match of its wildcard, gave. */
 struct bld_pick {
@@ -32,8 +35,9 @@ struct bld_pick {
 	char *path; /* in the source, links followed */
 	char *base; /* the name it has in a destination directory */
 	int fd;
-	bool is_archive_ok; /* ADD may unpack it */
-	size_t first;	    /* its items: sorted by path, parents first */
+	struct bld_git_pick *git; /* owned; NULL but for BLD_PICK_GIT */
+	bool is_archive_ok;	  /* ADD may unpack it */
+	size_t first;		  /* its items: sorted by path, parents first */
 	size_t n;
 };
 

@@ -8,9 +8,11 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "parser/words.h"
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
+#include "builder/git_ref.h"
 #include "builder/source.h"
 #include "builder/user.h"
 
@@ -23,6 +25,7 @@ struct transfer {
 	STV_VEC(struct bld_copy_inline) inlines;
 	char *dest;
 	char *chown;
+	char *commit;		 /* --checksum of a repository */
 	struct lay_view *source; /* of --from */
 	struct oci_config *image;
 };
@@ -38,6 +41,7 @@ transfer_fini(struct transfer *t)
 	oci_config_free(t->image);
 	free(t->dest);
 	free(t->chown);
+	free(t->commit);
 }
 
 static int
@@ -98,13 +102,35 @@ add_rights(struct bld_stage *st, const struct df_node *node, struct transfer *t,
 	return 0;
 }
 
+/* --keep-git-dir and --checksum, as they are for a repository. */
+static int
+add_git_flags(struct bld_stage *st, const struct df_node *node,
+	      struct transfer *t, struct stv_err **err)
+{
+	const struct df_flag *keep = df_node_flag(node, "keep-git-dir");
+	const struct df_flag *sum = df_node_flag(node, "checksum");
+	bool on = true;
+
+	t->spec.has_keep_git_dir = keep != NULL;
+	t->spec.keep_git_dir =
+		keep != NULL &&
+		(!keep->has_value || df_parse_bool(keep->value, &on) < 0 || on);
+	if (sum == NULL)
+		return 0;
+	if (bld_expand(st, sum->value, sum->value_span, &t->commit, err) < 0)
+		return -1;
+	t->spec.commit = t->commit;
+	return 0;
+}
+
 /* Open what is copied from. */
 static int
 add_origin(struct bld_stage *st, const struct bld_step *step,
 	   struct transfer *t, struct stv_err **err)
 {
+	static const struct oci_config nothing; /* of "scratch" */
 	struct bld_build *b = st->b;
-	const struct oci_config *from = NULL;
+	const struct oci_config *from = &nothing;
 
 	if (!step->has_from) {
 		t->spec.context = b->context;
@@ -120,9 +146,13 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 		if (bld_wait_stage(st, step->from.stage, err) < 0)
 			return -1;
 		from = b->stages.v[step->from.stage]->config;
-	} else {
-		if (bld_base_load(b->o->store, step->from.reference, &t->image,
-				  err) < 0)
+	} else if (step->from.kind == BLD_BASE_CONTEXT) {
+		if (bld_named_open(b, step->from.named, &t->spec.context, err) <
+		    0)
+			return stv_err_at(*err, step->node->span);
+		return 0;
+	} else if (step->from.kind == BLD_BASE_IMAGE) {
+		if (bld_base_load(b, &step->from, &t->image, err) < 0)
 			return stv_err_at(*err, step->node->span);
 		from = t->image;
 	}
@@ -133,24 +163,12 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 	return 0;
 }
 
-static int
-transfer_make(struct bld_stage *st, const struct bld_step *step,
-	      struct transfer *t, struct stv_err **err)
+/* What is the same for all transfers of a stage. */
+static void
+fill_spec(struct bld_stage *st, struct transfer *t)
 {
-	const struct df_node *node = step->node;
 	const struct bld_build *b = st->b;
-	size_t last = node->n_args - 1;
 
-	for (size_t i = 0; i < last; i++)
-		if (add_source(st, node, i, t, err) < 0)
-			return -1;
-	if (bld_expand(st, node->args[last].text, node->args[last].span,
-		       &t->dest, err) < 0)
-		return -1;
-	if (add_rights(st, node, t, err) < 0 ||
-	    add_origin(st, step, t, err) < 0)
-		return -1;
-	t->spec.is_add = node->kind == DF_ADD;
 	t->spec.inlines = t->inlines.v;
 	t->spec.n_inlines = t->inlines.len;
 	t->spec.dest = t->dest;
@@ -162,6 +180,27 @@ transfer_make(struct bld_stage *st, const struct bld_step *step,
 	t->spec.has_epoch = b->o->has_epoch;
 	t->spec.epoch = b->o->epoch;
 	t->spec.store = b->o->store;
+}
+
+static int
+transfer_make(struct bld_stage *st, const struct bld_step *step,
+	      struct transfer *t, struct stv_err **err)
+{
+	const struct df_node *node = step->node;
+	size_t last = node->n_args - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (add_source(st, node, i, t, err) < 0)
+			return -1;
+	if (bld_expand(st, node->args[last].text, node->args[last].span,
+		       &t->dest, err) < 0)
+		return -1;
+	if (add_rights(st, node, t, err) < 0 ||
+	    add_git_flags(st, node, t, err) < 0 ||
+	    add_origin(st, step, t, err) < 0)
+		return -1;
+	t->spec.is_add = node->kind == DF_ADD;
+	fill_spec(st, t);
 	return 0;
 }
 
@@ -224,6 +263,19 @@ write_layer(struct bld_stage *st, const struct transfer *t,
 	return r < 0 ? -1 : r == BLD_COPY_STALE;
 }
 
+/* Keys are kept: a repository stands there without its password. */
+static void
+key_source(struct key *key, const char *src)
+{
+	bld_auto_git_ref ref = {0};
+	struct stv_err *ignored = NULL;
+
+	if (bld_git_ref_parse(src, &ref, &ignored) == 1 && !ref.is_bare)
+		src = ref.shown;
+	stv_err_clear(&ignored);
+	key_add_str(key, "source", src);
+}
+
 /* The step's key for what the plan has selected. */
 static void
 transfer_key(struct bld_stage *st, const struct bld_step *step,
@@ -235,7 +287,7 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 	bld_copy_key(plan, &inputs);
 	bld_cache_begin(st, step, df_kind_name(step->node->kind), ret);
 	for (size_t i = 0; i < t->spec.srcs.len; i++)
-		key_add_str(ret->key, "source", t->spec.srcs.v[i]);
+		key_source(ret->key, t->spec.srcs.v[i]);
 	key_add_str(ret->key, "destination", t->dest);
 	key_add_str(ret->key, "working directory", t->spec.workdir);
 	key_add_str(ret->key, "--chown", t->chown);
@@ -280,6 +332,42 @@ round_of(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
 	return r < 0 ? -1 : r == 2;
 }
 
+/* All rounds that it takes. */
+static int
+rounds(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
+       struct bld_outcome *out, struct stv_err **err)
+{
+	for (int i = 0; i < MAX_ROUNDS; i++) {
+		int r = round_of(st, step, t, out, err);
+
+		if (r <= 0)
+			return r;
+	}
+	return stv_fail(err, STV_E_INPUT,
+			"the build context keeps changing while it is copied");
+}
+
+int
+bld_copy_context(struct bld_stage *st, struct stv_err **err)
+{
+	const struct bld_step step = {
+		.node = st->from, .id = st->from_id, .position = 1};
+	struct bld_outcome out = {0};
+	struct transfer t = {0};
+	int r = bld_named_open(st->b, st->base.named, &t.spec.context, err);
+
+	if (r == 0) {
+		stv_strs_add(&t.spec.srcs, ".");
+		t.dest = stv_xstrdup("/");
+		fill_spec(st, &t);
+		r = rounds(st, &step, &t, &out, err);
+	}
+	if (r == 0)
+		bld_apply(st, &out, st->from->original);
+	transfer_fini(&t);
+	return r;
+}
+
 int
 bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 	      struct stv_err **err)
@@ -290,16 +378,8 @@ bld_copy_step(struct bld_stage *st, const struct bld_step *step,
 		stv_xasprintf("%s # buildkit", step->node->original);
 	int r = transfer_make(st, step, &t, err);
 
-	for (int i = 0; r == 0 && i < MAX_ROUNDS; i++) {
-		r = round_of(st, step, &t, &out, err);
-		if (r <= 0)
-			break;
-		r = i + 1 == MAX_ROUNDS ? 1 : 0;
-	}
-	if (r == 1)
-		r = stv_fail(err, STV_E_INPUT,
-			     "the build context keeps changing while it is "
-			     "copied");
+	if (r == 0)
+		r = rounds(st, step, &t, &out, err);
 	if (r == 0)
 		bld_apply(st, &out, by);
 	else if (stv_err_span(*err).file == 0 &&

@@ -7,6 +7,7 @@
 #include "core/stream.h"
 
 #include "builder/add.h"
+#include "builder/add_git.h"
 #include "builder/copy_internal.h"
 #include "builder/delta.h"
 
@@ -257,6 +258,9 @@ open_item(void *arg, size_t item, int *ret_fd, uint64_t *ret_offset,
 	  uint64_t *ret_size, struct stv_err **err)
 {
 	struct bld_copy_plan *p = arg;
+	const struct bld_git_pick *git = p->picks.v[p->items.v[item].pick].git;
+	struct bld_source *source =
+		git != NULL ? bld_git_pick_source(git) : p->source;
 	stv_auto_free char *path = bld_plan_item_path(p, item);
 
 	/* A socket of the context became an empty file. */
@@ -265,8 +269,7 @@ open_item(void *arg, size_t item, int *ret_fd, uint64_t *ret_offset,
 		*ret_offset = *ret_size = 0;
 		return 0;
 	}
-	return p->source->open(p->source, path, ret_fd, ret_offset, ret_size,
-			       err);
+	return source->open(source, path, ret_fd, ret_offset, ret_size, err);
 }
 
 static struct bld_delta_opts
@@ -282,9 +285,9 @@ write_opts(const struct bld_copy_spec *s)
 	};
 }
 
-int
-bld_copy_write(struct bld_copy_plan *plan, struct lay_view *below,
-	       struct lay_writer *w, struct stv_err **err)
+static int
+write_plan(struct bld_copy_plan *plan, struct lay_view *below,
+	   struct lay_writer *w, struct stv_err **err)
 {
 	stv_auto(bld_delta) *d = bld_delta_new(below);
 	stv_auto_free size_t *groups =
@@ -309,6 +312,15 @@ bld_copy_write(struct bld_copy_plan *plan, struct lay_view *below,
 	if (rc < 0)
 		return -1;
 	return plan->is_changed ? BLD_COPY_CHANGED : BLD_COPY_SAME;
+}
+
+int
+bld_copy_write(struct bld_copy_plan *plan, struct lay_view *below,
+	       struct lay_writer *w, struct stv_err **err)
+{
+	if (bld_add_git_checkout(plan, err) < 0)
+		return -1;
+	return write_plan(plan, below, w, err);
 }
 
 int

@@ -9,6 +9,7 @@
 #include "registry/ref.h"
 
 #include "builder/build_internal.h"
+#include "builder/git_ref.h"
 #include "builder/mount.h"
 
 void
@@ -56,8 +57,22 @@ static const struct unsupported {
 } unsupported[] = {
 	{DF_RUN, "device"},   {DF_COPY, "link"},	{DF_COPY, "parents"},
 	{DF_COPY, "exclude"}, {DF_ADD, "link"},		{DF_ADD, "exclude"},
-	{DF_ADD, "checksum"}, {DF_ADD, "keep-git-dir"}, {DF_ADD, "unpack"},
+	{DF_ADD, "checksum"}, {DF_ADD, "unpack"},
 };
+
+/* Is the first source a repository, whose --checksum is a commit? */
+static bool
+is_repository(const struct df_node *node)
+{
+	bld_auto_git_ref ref = {0};
+	struct stv_err *ignored = NULL;
+	int rc = node->n_args == 0 ? 0
+				   : bld_git_ref_parse(node->args[0].text, &ref,
+						       &ignored);
+
+	stv_err_clear(&ignored);
+	return rc != 0;
+}
 
 int
 bld_plan_supported(const struct df_node *node, struct stv_err **err)
@@ -67,6 +82,9 @@ bld_plan_supported(const struct df_node *node, struct stv_err **err)
 			if (unsupported[k].kind != node->kind ||
 			    strcmp(unsupported[k].flag, node->flags[i].name) !=
 				    0)
+				continue;
+			if (strcmp(unsupported[k].flag, "checksum") == 0 &&
+			    is_repository(node))
 				continue;
 			stv_fail(err, STV_E_CHECK,
 				 "%s --%s is not supported by this version",
@@ -128,6 +146,7 @@ bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 		struct stv_err **err)
 {
 	size_t n;
+	int r;
 
 	if (find_stage(b, text, stage, &n) ||
 	    (parse_index(text, &n) && n < stage)) {
@@ -143,6 +162,13 @@ bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 				   "image; move that stage up.");
 		return at(err, span);
 	}
+	if (strcmp(text, "scratch") == 0) {
+		*ret = (struct bld_origin){.kind = BLD_BASE_SCRATCH};
+		return 0;
+	}
+	r = bld_named_find(b, text, NULL, ret, err);
+	if (r != 0)
+		return r < 0 ? at(err, span) : 0;
 	if (check_reference(text, span, err) < 0)
 		return -1;
 	*ret = (struct bld_origin){.kind = BLD_BASE_IMAGE,
@@ -156,8 +182,10 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 	  struct stv_err **err)
 {
 	const struct df_flag *flag = df_node_flag(node, "platform");
+	const struct stv_platform *platform = NULL;
 	stv_auto_free char *base = NULL;
 	size_t n;
+	int r;
 
 	if (bld_expand_global(b, node->args[0].text, node->args[0].span, &base,
 			      err) < 0)
@@ -171,19 +199,20 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 		return at(err, node->args[0].span);
 	}
 	if (flag != NULL) {
-		stv_auto_free char *platform = NULL;
+		stv_auto_free char *text = NULL;
 
-		if (bld_expand_global(b, flag->value, flag->value_span,
-				      &platform, err) < 0)
+		if (bld_expand_global(b, flag->value, flag->value_span, &text,
+				      err) < 0)
 			return -1;
-		if (*platform == '\0') {
+		if (*text == '\0') {
 			stv_fail(err, STV_E_CHECK,
 				 "--platform is empty after expansion");
 			return at(err, flag->span);
 		}
-		if (stv_platform_parse(platform, &st->platform, err) < 0)
+		if (stv_platform_parse(text, &st->platform, err) < 0)
 			return at(err, flag->value_span);
 		st->has_platform = true;
+		platform = &st->platform;
 	}
 	if (node->n_args >= 3) {
 		st->name = stv_xstrdup(node->args[2].text);
@@ -191,11 +220,22 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 		for (char *p = st->name; *p != '\0'; p++)
 			*p = (char)tolower((unsigned char)*p);
 	}
-	if (find_stage(b, base, st->index, &n) &&
-	    strcmp(b->stages.v[n]->name, base) == 0)
+	/* A context of the stage's own name stands for all of it. */
+	r = st->name == NULL
+		    ? 0
+		    : bld_named_find(b, st->name, platform, &st->base, err);
+	st->is_replaced = r == 1;
+	if (r == 0 && find_stage(b, base, st->index, &n) &&
+	    strcmp(b->stages.v[n]->name, base) == 0) {
 		st->base =
 			(struct bld_origin){.kind = BLD_BASE_STAGE, .stage = n};
-	else if (strcmp(base, "scratch") == 0)
+		r = 1;
+	}
+	if (r == 0 && strcmp(base, "scratch") != 0)
+		r = bld_named_find(b, base, platform, &st->base, err);
+	if (r != 0)
+		return r < 0 ? at(err, node->args[0].span) : 0;
+	if (strcmp(base, "scratch") == 0)
 		st->base.kind = BLD_BASE_SCRATCH;
 	else if (check_reference(base, node->args[0].span, err) < 0)
 		return -1;
@@ -236,8 +276,12 @@ plan_nodes(struct bld_build *b, struct stv_err **err)
 			if (bld_global_arg(b, node, err) < 0)
 				return -1;
 		} else {
-			struct bld_step *s = stv_vec_push(&st->steps);
+			struct bld_step *s;
 
+			/* Of what a context stands for nothing runs. */
+			if (st->is_replaced)
+				continue;
+			s = stv_vec_push(&st->steps);
 			s->node = node;
 			s->is_shown = is_shown(node->kind);
 		}
@@ -389,6 +433,8 @@ int
 bld_plan(struct bld_build *b, struct stv_err **err)
 {
 	bld_scope_init(b);
+	if (bld_named_init(b, err) < 0)
+		return -1;
 	if (plan_nodes(b, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->stages.len; i++)

@@ -145,6 +145,8 @@ command_key(const struct bld_stage *st, const struct command *c,
 	key_add_str(key, "security", c->is_insecure ? "insecure" : "sandbox");
 	bld_mounts_key(&c->mounts, key);
 	add_list(key, "extra host", &st->b->o->add_hosts);
+	if (bld_hostname(st->b) != NULL)
+		key_add_str(key, "hostname", bld_hostname(st->b));
 	key_add_u64(key, "shm size", st->b->o->shm_size);
 	for (size_t i = 0; i < st->b->o->n_rlimits; i++) {
 		key_add_u64(key, "ulimit",
@@ -254,7 +256,7 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 	if (bld_mounts_ready(&c->mounts, &c->env, err) < 0)
 		return -1;
 	if (sbx_make_resolv_conf(c->net, &resolv, err) < 0 ||
-	    sbx_make_hosts(NULL, &o->add_hosts, &hosts, err) < 0)
+	    sbx_make_hosts(bld_hostname(st->b), &o->add_hosts, &hosts, err) < 0)
 		return -1;
 	if (c->script != NULL) {
 		if (script_mount(c, w, &script, err) < 0)
@@ -276,6 +278,7 @@ run_command(struct bld_stage *st, const struct bld_step *step,
 		.net = c->net,
 		.resolv_conf = resolv,
 		.hosts = hosts,
+		.hostname = bld_hostname(st->b),
 		.shm_size = o->shm_size,
 		.rlimits = o->rlimits,
 		.n_rlimits = o->n_rlimits,

@@ -23,6 +23,15 @@ bld_is_proxy_arg(const char *name)
 	return false;
 }
 
+const char *
+bld_hostname(const struct bld_build *b)
+{
+	const char *name =
+		stv_env_get(&b->o->build_args, "BUILDKIT_SANDBOX_HOSTNAME");
+
+	return name != NULL && *name != '\0' ? name : NULL;
+}
+
 static const char *
 lookup(void *arg, const char *name)
 {

@@ -339,9 +339,13 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 	case BLD_BASE_SCRATCH:
 		st->config = scratch_config(st);
 		break;
+	case BLD_BASE_CONTEXT:
+		st->config = scratch_config(st);
+		if (bld_copy_context(st, err) < 0)
+			return stv_err_at(*err, st->from->args[0].span);
+		break;
 	case BLD_BASE_IMAGE:
-		if (bld_base_load(b->o->store, st->base.reference, &st->config,
-				  err) < 0)
+		if (bld_base_load(b, &st->base, &st->config, err) < 0)
 			return stv_err_at(*err, st->from->args[0].span);
 		st->created = st->config->created == NULL
 				      ? NULL
@@ -469,7 +473,8 @@ do_stage(struct bld_stage *st, struct stv_err **err)
 		}
 		return -1;
 	}
-	bld_emit(st, NULL, STV_EV_STEP_CACHED, NULL);
+	if (st->base.kind != BLD_BASE_CONTEXT)
+		bld_emit(st, NULL, STV_EV_STEP_CACHED, NULL);
 	if (do_triggers(st, err) < 0)
 		return -1;
 	for (size_t i = 0; i < st->steps.len; i++) {

@@ -20,6 +20,7 @@
 #include "core/vec.h"
 
 #include "cache/blob.h"
+#include "cache/load_layout.h"
 #include "cache/load_stage.h"
 #include "cache/store.h"
 
@@ -556,6 +557,18 @@ load_all(struct load *ld, struct stv_in *in, struct cas_loaded *ret,
 	return put_images(ld, ret, err);
 }
 
+static void
+load_fini(struct load *ld)
+{
+	for (size_t i = 0; i < ld->images.len; i++) {
+		stv_vec_fini(&ld->images.v[i].blobs);
+		stv_strs_clear(&ld->images.v[i].tags);
+	}
+	stv_vec_fini(&ld->images);
+	cas_stage_fini(&ld->stage);
+	stv_platform_fini(&ld->host);
+}
+
 int
 cas_load(struct cas_store *s, struct stv_in *in,
 	 const struct cas_load_opts *opts, struct cas_loaded *ret,
@@ -570,15 +583,32 @@ cas_load(struct cas_store *s, struct stv_in *in,
 		return -1;
 	stv_platform_host(&ld.host);
 	r = load_all(&ld, in, ret, err);
-	for (size_t i = 0; i < ld.images.len; i++) {
-		stv_vec_fini(&ld.images.v[i].blobs);
-		stv_strs_clear(&ld.images.v[i].tags);
-	}
-	stv_vec_fini(&ld.images);
-	cas_stage_fini(&ld.stage);
-	stv_platform_fini(&ld.host);
+	load_fini(&ld);
 	if (r < 0)
 		cas_loaded_fini(ret);
+	return r;
+}
+
+int
+cas_load_image(struct cas_store *s, int dirfd, const struct oci_descriptor *d,
+	       const struct stv_platform *platform, struct cas_image *ret,
+	       struct stv_err **err)
+{
+	const struct cas_load_opts opts = {.listener = NULL};
+	struct load ld = {.store = s, .opts = &opts};
+	struct cas_loaded got = {0};
+	int r;
+
+	stv_platform_copy(&ld.host, platform);
+	r = cas_stage_layout(s, dirfd, &d->digest, platform, &ld.stage, err);
+	if (r == 0)
+		r = read_descriptor(&ld, d, err);
+	if (r == 0)
+		r = put_images(&ld, &got, err);
+	if (r == 0)
+		*ret = got.images[0].image;
+	load_fini(&ld);
+	cas_loaded_fini(&got);
 	return r;
 }
 

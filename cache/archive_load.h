@@ -16,6 +16,7 @@ struct oci_config;   /* core/oci.h */
 struct stv_err;	     /* core/err.h */
 struct stv_in;	     /* core/stream.h */
 struct stv_listener; /* core/event.h */
+struct stv_platform; /* core/oci.h */
 
 struct cas_load_opts {
 	/*
@@ -52,6 +53,19 @@ struct cas_loaded {
 int cas_load(struct cas_store *s, struct stv_in *in,
 	     const struct cas_load_opts *opts, struct cas_loaded *ret,
 	     struct stv_err **err);
+
+/*
+ * cas_load_layout(s, dirfd, tag, want, platform, ret, err): one image of the
+ * OCI layout that the directory ${dirfd} is: ${want}, or the one that its
+ * index.json names ${tag}, or the only one there is.  Of an index what is for
+ * ${platform}.  It gets no tag.  Checked as cas_load() does; nothing is read
+ * where the store has it.  The caller holds a lease.
+ * Errors: STV_E_NOT_FOUND: no such image; else those of cas_load().
+ */
+int cas_load_layout(struct cas_store *s, int dirfd, const char *tag,
+		    const struct stv_digest *want,
+		    const struct stv_platform *platform, struct cas_image *ret,
+		    struct stv_err **err);
 
 /* cas_loaded_fini(l): free the members. */
 void cas_loaded_fini(struct cas_loaded *l);

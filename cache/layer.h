@@ -164,6 +164,16 @@ int lay_snapshot_adopt(struct cas_store *store,
 int lay_unpack(struct cas_store *store, const struct stv_digest *diff_ids,
 	       size_t n, int dirfd, struct stv_err **err);
 
+/*
+ * lay_extract(store, in, dirfd, err): a tar, compressed or not, as plain files
+ * below the empty directory ${dirfd}, under every rule that holds for a layer
+ * from outside (so names ".wh.*" are no files).  Nothing of it stays in the
+ * store.  Threads: any.
+ * Errors: STV_E_INPUT (hostile or truncated), STV_E_LIMIT, STV_E_IO.
+ */
+int lay_extract(struct cas_store *store, struct stv_in *in, int dirfd,
+		struct stv_err **err);
+
 STV_DEFINE_CLEANUP(lay_writer, lay_writer_close);
 STV_DEFINE_CLEANUP(lay_changes, lay_changes_free);
 

@@ -36,6 +36,8 @@
 struct apply {
 	struct cas_store *store;
 	const struct stv_digest *diff_id;
+	int tar_fd; /* the tar itself, where it is none of the store; -1 */
+	uint64_t tar_size;
 	const struct lay_toc *toc;
 	struct lay_view *below;
 	bool is_merge;
@@ -414,6 +416,15 @@ put_files(struct apply *a, struct stv_err **err)
 	return 0;
 }
 
+static int
+open_tar(struct apply *a, struct stv_in **ret, struct stv_err **err)
+{
+	if (a->tar_fd < 0)
+		return lay_open_tar(a->store, a->diff_id, ret, NULL, err);
+	*ret = stv_in_fd_range(a->tar_fd, 0, a->tar_size);
+	return 0;
+}
+
 /* Files with holes: libarchive knows where their pieces belong. */
 static int
 put_sparse(struct apply *a, struct stv_err **err)
@@ -428,7 +439,7 @@ put_sparse(struct apply *a, struct stv_err **err)
 		return 0;
 	qsort_r(a->sparse, a->n_sparse, sizeof(*a->sparse), cmp_offsets,
 		(void *)(uintptr_t)a->toc);
-	if (lay_open_tar(a->store, a->diff_id, &tar, NULL, err) < 0 ||
+	if (open_tar(a, &tar, err) < 0 ||
 	    stv_archive_open_tar(tar, &archive, err) < 0)
 		return -1;
 	while (i < a->n_sparse &&
@@ -517,6 +528,12 @@ open_source(struct apply *a, struct stv_err **err)
 	a->src.buf = stv_xmalloc(COPY_SIZE);
 	if (a->n_files == 0)
 		return 0;
+	if (a->tar_fd >= 0) {
+		a->src.fd = dup(a->tar_fd);
+		return a->src.fd < 0 ? stv_fail_errno(err, errno,
+						      "cannot read an archive")
+				     : 0;
+	}
 	r = cas_layer_get(a->store, a->diff_id, &layer, err);
 	if (r < 0)
 		return -1;
@@ -526,6 +543,28 @@ open_source(struct apply *a, struct stv_err **err)
 	return lay_open_tar(a->store, a->diff_id, &a->src.in, NULL, err);
 }
 
+static int
+apply(struct apply *a, struct stv_err **err)
+{
+	int r = 0;
+
+	a->dirfd = a->src.fd = -1;
+	a->files = stv_xcalloc(lay_toc_len(a->toc) + 1, sizeof(*a->files));
+	a->sparse = stv_xcalloc(lay_toc_len(a->toc) + 1, sizeof(*a->sparse));
+	if (put_skeleton(a, err) < 0 || open_source(a, err) < 0 ||
+	    put_files(a, err) < 0 || put_sparse(a, err) < 0 ||
+	    put_links(a, err) < 0 || set_dirs(a, err) < 0)
+		r = -1;
+	forget_dir(a);
+	stv_strs_clear(&a->implied);
+	stv_in_close(a->src.in);
+	stv_close_p(&a->src.fd);
+	free(a->src.buf);
+	free(a->files);
+	free(a->sparse);
+	return r;
+}
+
 int
 lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
 	  const struct lay_toc *toc, struct lay_view *below, bool is_merge,
@@ -533,26 +572,24 @@ lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
 {
 	struct apply a = {.store = store,
 			  .diff_id = diff_id,
+			  .tar_fd = -1,
 			  .toc = toc,
 			  .below = below,
 			  .is_merge = is_merge,
-			  .rootfd = rootfd,
-			  .dirfd = -1,
-			  .src = {.fd = -1}};
-	int r = 0;
+			  .rootfd = rootfd};
 
-	a.files = stv_xcalloc(lay_toc_len(toc) + 1, sizeof(*a.files));
-	a.sparse = stv_xcalloc(lay_toc_len(toc) + 1, sizeof(*a.sparse));
-	if (put_skeleton(&a, err) < 0 || open_source(&a, err) < 0 ||
-	    put_files(&a, err) < 0 || put_sparse(&a, err) < 0 ||
-	    put_links(&a, err) < 0 || set_dirs(&a, err) < 0)
-		r = -1;
-	forget_dir(&a);
-	stv_strs_clear(&a.implied);
-	stv_in_close(a.src.in);
-	stv_close_p(&a.src.fd);
-	free(a.src.buf);
-	free(a.files);
-	free(a.sparse);
-	return r;
+	return apply(&a, err);
+}
+
+int
+lay_apply_tar(int tar_fd, uint64_t size, const struct lay_toc *toc, int rootfd,
+	      struct stv_err **err)
+{
+	struct apply a = {.tar_fd = tar_fd,
+			  .tar_size = size,
+			  .toc = toc,
+			  .is_merge = true,
+			  .rootfd = rootfd};
+
+	return apply(&a, err);
 }

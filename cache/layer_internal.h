@@ -102,4 +102,11 @@ int lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
 	      const struct lay_toc *toc, struct lay_view *below, bool is_merge,
 	      int rootfd, struct stv_err **err);
 
+/*
+ * lay_apply_tar(tar_fd, size, toc, rootfd, err): the same for an uncompressed
+ * tar that is none of the store, into the empty directory ${rootfd}.
+ */
+int lay_apply_tar(int tar_fd, uint64_t size, const struct lay_toc *toc,
+		  int rootfd, struct stv_err **err);
+
 #endif /* STAVE_CACHE_LAYER_INTERNAL_H */

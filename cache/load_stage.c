@@ -80,29 +80,6 @@ entry_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 	return (int64_t)n;
 }
 
-/* A few bytes that were looked at already, and then the rest. */
-struct rest_in {
-	struct stv_in base;
-	const uint8_t *head;
-	size_t n_head;
-	struct stv_in *under;
-};
-
-static int64_t
-rest_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
-{
-	struct rest_in *r = (struct rest_in *)in;
-
-	if (r->n_head == 0)
-		return r->under->read(r->under, buf, n, err);
-	if (n > r->n_head)
-		n = r->n_head;
-	memcpy(buf, r->head, n);
-	r->head += n;
-	r->n_head -= n;
-	return (int64_t)n;
-}
-
 /*
  * "./a//b" is "a/b"; NULL for a name that leads out of the archive, and for
  * that of its root.
@@ -283,38 +260,58 @@ check_name(const struct load_file *f, struct stv_err **err)
 
 /* A regular file: look at its first bytes and take it. */
 static int
-take_file(struct cas_store *s, struct load_stage *st, struct stv_archive *a,
-	  uint64_t size, struct load_file *f, struct stv_err **err)
+take_file(struct cas_store *s, struct load_stage *st, struct stv_in *in,
+	  struct load_file *f, struct stv_err **err)
 {
-	struct entry_in entry = {
-		.base = {entry_read, NULL},
-		.a = a,
-		.block = {.p = ""},
-		.size = size,
-	};
+	stv_auto(stv_in) *rest = NULL;
 	uint8_t head[HEAD];
-	struct rest_in rest = {{rest_read, NULL}, head, 0, &entry.base};
-	int64_t n = stv_in_read_full(&entry.base, head, sizeof(head), err);
+	int64_t n = stv_in_read_full(in, head, sizeof(head), err);
 	int r = -1;
 
 	if (n < 0)
 		return -1;
-	rest.n_head = (size_t)n;
+	rest = stv_in_after(head, (size_t)n, in);
 	f->kind = kind_of(head, (size_t)n);
 	f->media_type = layer_type(head, (size_t)n);
 	switch (f->kind) {
 	case LOAD_LAYER:
-		r = take_layer(s, &rest.base, f, err);
+		r = take_layer(s, rest, f, err);
 		break;
 	case LOAD_DOC:
-		r = take_doc(st, &rest.base, f, err);
+		r = take_doc(st, rest, f, err);
 		break;
 	case LOAD_OTHER:
 	case LOAD_LINK:
-		r = take_other(s, &rest.base, f, err);
+		r = take_other(s, rest, f, err);
 		break;
 	}
 	return r < 0 ? -1 : check_name(f, err);
+}
+
+/* A new one of that name, or NULL.  Takes: ${name}. */
+static struct load_file *
+add_file(struct load_stage *st, char *name, struct stv_err **err)
+{
+	struct load_file *f;
+
+	if (st->files.len >= MAX_FILES) {
+		free(name);
+		(void)stv_fail(err, STV_E_LIMIT,
+			       "the archive has more than %d files", MAX_FILES);
+		return NULL;
+	}
+	f = stv_vec_push(&st->files);
+	f->name = name;
+	return f;
+}
+
+int
+cas_stage_take(struct cas_store *s, struct load_stage *st, char *name,
+	       struct stv_in *in, struct stv_err **err)
+{
+	struct load_file *f = add_file(st, name, err);
+
+	return f == NULL ? -1 : take_file(s, st, in, f, err);
 }
 
 static int
@@ -322,6 +319,12 @@ take_entry(struct cas_store *s, struct load_stage *st, struct stv_archive *a,
 	   const struct stv_archive_entry *e, struct stv_err **err)
 {
 	bool is_link = e->type == 0 || e->type == S_IFLNK;
+	struct entry_in entry = {
+		.base = {entry_read, NULL},
+		.a = a,
+		.block = {.p = ""},
+		.size = e->size,
+	};
 	struct load_file *f;
 	char *name;
 
@@ -330,16 +333,11 @@ take_entry(struct cas_store *s, struct load_stage *st, struct stv_archive *a,
 	name = clean_name(e->path, err);
 	if (name == NULL)
 		return -1;
-	if (st->files.len >= MAX_FILES) {
-		free(name);
-		return stv_fail(err, STV_E_LIMIT,
-				"the archive has more than %d files",
-				MAX_FILES);
-	}
-	f = stv_vec_push(&st->files);
-	f->name = name;
 	if (!is_link)
-		return take_file(s, st, a, e->size, f, err);
+		return cas_stage_take(s, st, name, &entry.base, err);
+	f = add_file(st, name, err);
+	if (f == NULL)
+		return -1;
 	f->kind = LOAD_LINK;
 	f->target =
 		link_name(name, e->link == NULL ? "" : e->link, e->type == 0);
@@ -363,8 +361,8 @@ is_same(const struct load_file *a, const struct load_file *b)
 }
 
 /* Of two different files of one name readers do not take the same. */
-static int
-sort_files(struct load_stage *st, struct stv_err **err)
+int
+cas_stage_sort(struct load_stage *st, struct stv_err **err)
 {
 	if (st->files.len > 0)
 		qsort(st->files.v, st->files.len, sizeof(st->files.v[0]),
@@ -391,7 +389,7 @@ cas_stage_read(struct cas_store *s, struct stv_in *in, struct load_stage *ret,
 	while ((r = stv_archive_next(a, &e, err)) == 1)
 		if (take_entry(s, ret, a, &e, err) < 0)
 			return -1;
-	return r < 0 ? -1 : sort_files(ret, err);
+	return r < 0 ? -1 : cas_stage_sort(ret, err);
 }
 
 const struct load_file *

@@ -15,9 +15,10 @@
 #include "core/digest.h"
 #include "core/vec.h"
 
-struct cas_store; /* cache/store.h */
-struct stv_err;	  /* core/err.h */
-struct stv_in;	  /* core/stream.h */
+struct cas_store;    /* cache/store.h */
+struct stv_err;	     /* core/err.h */
+struct stv_in;	     /* core/stream.h */
+struct stv_platform; /* core/oci.h */
 
 enum load_kind {
 	LOAD_DOC,   /* text */
@@ -51,6 +52,24 @@ struct load_stage {
  */
 int cas_stage_read(struct cas_store *s, struct stv_in *in,
 		   struct load_stage *ret, struct stv_err **err);
+
+/*
+ * cas_stage_layout(s, dirfd, want, platform, ret, err): the same for the parts
+ * of the image ${want} in the OCI layout that the directory ${dirfd} is; of an
+ * index only what is for ${platform}.  Links are not followed.
+ */
+int cas_stage_layout(struct cas_store *s, int dirfd,
+		     const struct stv_digest *want,
+		     const struct stv_platform *platform,
+		     struct load_stage *ret, struct stv_err **err);
+
+/*
+ * cas_stage_take(s, st, name, in, err): add the file ${name} with the bytes of
+ * ${in}.  Takes: ${name}.  cas_stage_sort(st, err) comes behind the last one.
+ */
+int cas_stage_take(struct cas_store *s, struct load_stage *st, char *name,
+		   struct stv_in *in, struct stv_err **err);
+int cas_stage_sort(struct load_stage *st, struct stv_err **err);
 
 /*
  * cas_stage_find(st, name): the file, links followed, or NULL.  Borrows.

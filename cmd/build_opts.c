@@ -15,6 +15,8 @@ const struct cmd_opt cmd_build_opts[] = {
 	     "let RUNs have security.insecure or network.host"),
 	LIST("build-arg", 0, "NAME[=VALUE]", build_args,
 	     "set an ARG; without a value from the environment"),
+	LIST("build-context", 0, "NAME=SOURCE", build_contexts,
+	     "files or an image in the place of a stage or image"),
 	STR("file", 'f', "FILE", file,
 	    "the Dockerfile (default PATH/Dockerfile); - is stdin"),
 	STR("iidfile", 0, "FILE", iidfile, "write the image ID to a file"),
@@ -57,7 +59,6 @@ const struct cmd_opt cmd_build_opts[] = {
 
 	CMD_LATER_STR("annotation", 0),
 	CMD_LATER_STR("attest", 0),
-	CMD_LATER_STR("build-context", 0),
 	CMD_LATER_STR("cache-from", 0),
 	CMD_LATER_STR("cache-to", 0),
 	CMD_LATER_STR("call", 0),

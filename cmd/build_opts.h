@@ -13,6 +13,7 @@ struct build_values {
 	struct stv_strs add_hosts;
 	struct stv_strs allows;
 	struct stv_strs build_args;
+	struct stv_strs build_contexts;
 	struct stv_strs labels;
 	struct stv_strs no_cache_filters;
 	struct stv_strs outputs;

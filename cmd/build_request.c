@@ -50,6 +50,39 @@ take_args(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
+/* The name is checked by whom it concerns; a later one replaces it. */
+static int
+take_contexts(const struct build_values *v, struct build_request *r,
+	      struct stv_err **err)
+{
+	for (size_t i = 0; i < v->build_contexts.len; i++) {
+		const char *text = v->build_contexts.v[i];
+
+		if (strchr(text, '=') == NULL)
+			return stv_fail(err, STV_E_USAGE,
+					"--build-context: '%s' has no '='",
+					text);
+		if (add_pair(&r->contexts, "--build-context", text, NULL, err) <
+		    0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What would make one image into a list of one (not yet). */
+static int
+check_special(const struct build_request *r, struct stv_err **err)
+{
+	const char *multi = stv_pairs_get(&r->args, "BUILDKIT_MULTI_PLATFORM");
+
+	if (multi != NULL && cmd_request_flag(r, "BUILDKIT_MULTI_PLATFORM"))
+		return stv_fail(err, STV_E_USAGE,
+				"BUILDKIT_MULTI_PLATFORM=%s is not supported "
+				"yet by this version",
+				multi);
+	return 0;
+}
+
 static int
 take_tags(const struct build_values *v, struct build_request *r,
 	  struct stv_err **err)
@@ -203,7 +236,8 @@ int
 cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
-	if (take_args(v, r, err) < 0 || take_tags(v, r, err) < 0 ||
+	if (take_args(v, r, err) < 0 || take_contexts(v, r, err) < 0 ||
+	    check_special(r, err) < 0 || take_tags(v, r, err) < 0 ||
 	    take_lists(v, r, err) < 0 || take_secrets(v, r, err) < 0 ||
 	    take_platform(v, r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
@@ -219,6 +253,19 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 	return cmd_size_parse("--store-max", v->store_max, &r->store_max, err);
 }
 
+bool
+cmd_request_flag(const struct build_request *r, const char *name)
+{
+	static const char *const yes[] = {"1",	  "t",	  "T",
+					  "true", "TRUE", "True"};
+	const char *value = stv_pairs_get(&r->args, name);
+
+	for (size_t i = 0; value != NULL && i < STV_ARRAY_LEN(yes); i++)
+		if (strcmp(value, yes[i]) == 0)
+			return true;
+	return false;
+}
+
 void
 cmd_request_fini(struct build_request *r)
 {
@@ -227,6 +274,7 @@ cmd_request_fini(struct build_request *r)
 	stv_vec_fini(&r->outputs);
 	stv_vec_fini(&r->rlimits);
 	stv_pairs_clear(&r->args);
+	stv_pairs_clear(&r->contexts);
 	stv_pairs_clear(&r->labels);
 	stv_strs_clear(&r->tags);
 	stv_strs_clear(&r->hosts);

@@ -21,10 +21,11 @@ struct build_values; /* cmd/build_opts.h */
 struct stv_err;	     /* core/err.h */
 
 struct build_request {
-	struct stv_pairs args;	 /* --build-arg */
-	struct stv_pairs labels; /* --label */
-	struct stv_strs tags;	 /* normal form, each once */
-	struct stv_strs hosts;	 /* "name:address" */
+	struct stv_pairs args;	   /* --build-arg */
+	struct stv_pairs labels;   /* --label */
+	struct stv_pairs contexts; /* --build-context */
+	struct stv_strs tags;	   /* normal form, each once */
+	struct stv_strs hosts;	   /* "name:address" */
 	struct stv_strs no_cache_stages;
 	STV_VEC(struct sbx_rlimit) rlimits;
 	STV_VEC(struct cmd_output) outputs;
@@ -51,6 +52,9 @@ struct build_request {
  */
 int cmd_request_make(const struct build_values *v, struct build_request *r,
 		     struct stv_err **err);
+
+/* cmd_request_flag(r, name): is the build argument ${name} "1" or "true"? */
+bool cmd_request_flag(const struct build_request *r, const char *name);
 
 /* cmd_request_fini(r): free the members. */
 void cmd_request_fini(struct build_request *r);

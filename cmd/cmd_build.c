@@ -17,12 +17,11 @@
 #include "builder/build.h"
 #include "cache/gc.h"
 #include "cache/store.h"
-#include "parser/ast.h"
 
+#include "cmd/build_input.h"
 #include "cmd/build_opts.h"
 #include "cmd/build_request.h"
 #include "cmd/ctx.h"
-#include "cmd/dockerfile.h"
 #include "cmd/export.h"
 #include "cmd/files.h"
 #include "cmd/image.h"
@@ -35,41 +34,16 @@ struct build {
 	struct cmd_ctx *cx;
 	const struct build_values *v;
 	struct build_request r;
-	const char *context;
-	char *dockerfile; /* as named in messages; "-" is stdin */
-	uint32_t ignore_file;
-	char *ignore_name;
+	struct build_input in;
 	struct stv_sources *sources;
 	struct stv_diags diags;
 	size_t n_shown; /* of them */
-	struct df_file *file;
 	struct cas_store *store;
 	struct cas_lease *lease;
 	struct stv_sink *sink;
 	struct ui *ui;
 	struct bld_result result;
 };
-
-static int
-check_context(const char *context, struct stv_err **err)
-{
-	if (strcmp(context, "-") == 0) {
-		stv_fail(err, STV_E_USAGE,
-			 "a build context on standard input is not supported "
-			 "yet by this version");
-		stv_err_hint(*err, "Give a directory; its Dockerfile may come "
-				   "from standard input: -f - DIR.");
-		return -1;
-	}
-	if (strstr(context, "://") != NULL ||
-	    strncmp(context, "git@", 4) == 0 ||
-	    strncmp(context, "github.com/", 11) == 0)
-		return stv_fail(err, STV_E_USAGE,
-				"a build context from the network ('%s') is "
-				"not supported yet by this version",
-				context);
-	return 0;
-}
 
 /* Findings that were not shown yet. */
 static void
@@ -79,29 +53,37 @@ show_findings(struct build *b)
 		ui_finding(b->ui, &b->diags.v[b->n_shown]);
 }
 
-/* Dockerfile and ignore file, read and parsed. */
 static int
-load(struct build *b, struct stv_err **err)
+open_store(struct build *b, struct stv_err **err)
 {
-	bool is_stdin;
+	stv_auto_free char *root = NULL;
+
+	if (b->store != NULL)
+		return 0;
+	root = cmd_root(b->cx);
+	if (cas_store_open(root,
+			   &(struct cas_store_opts){.is_sync = !b->v->no_sync},
+			   &b->store, err) < 0)
+		return -1;
+	return cas_lease_take(b->store, &b->lease, err);
+}
+
+/* Context, Dockerfile and ignore file; what is fetched needs the store. */
+static int
+load(struct build *b, const char *context, struct stv_err **err)
+{
 	int rc;
 
-	if (check_context(b->context, err) < 0)
+	if (cmd_input_needs_store(context) && open_store(b, err) < 0)
 		return -1;
-	b->dockerfile = b->v->file != NULL
-				? stv_xstrdup(b->v->file)
-				: cmd_dockerfile_find(b->context, err);
-	if (b->dockerfile == NULL)
-		return -1;
-	rc = cmd_dockerfile_load(b->sources, b->dockerfile, &b->diags, &b->file,
-				 err);
+	rc = cmd_input_fetch(
+		&b->in, b->store, context,
+		cmd_request_flag(&b->r, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"), err);
+	if (rc == 0)
+		rc = cmd_input_load(&b->in, b->v->file, b->sources, &b->diags,
+				    err);
 	show_findings(b);
-	if (rc < 0)
-		return -1;
-	is_stdin = strcmp(b->dockerfile, "-") == 0;
-	return cmd_ignore_load(b->sources, b->context,
-			       is_stdin ? NULL : b->dockerfile, &b->ignore_file,
-			       &b->ignore_name, err);
+	return rc;
 }
 
 /* Are only files wanted, so that there is no image to make? */
@@ -127,6 +109,8 @@ take_epoch(const struct build *b, struct bld_opts *o, struct stv_err **err)
 	if (text == NULL || *text == '\0')
 		return 0;
 	o->has_epoch = true;
+	if (strcmp(text, "context") == 0)
+		return cmd_input_time(&b->in, &o->epoch, err);
 	return cmd_epoch_parse(text, &o->epoch, err);
 }
 
@@ -138,11 +122,13 @@ execute(struct build *b, struct stv_err **err)
 		.listener = ui_listener(b->ui),
 		.sources = b->sources,
 		.diags = &b->diags,
-		.file = b->file,
-		.file_name = b->dockerfile,
-		.context_path = b->context,
-		.ignore_file = b->ignore_file,
-		.ignore_name = b->ignore_name,
+		.file = b->in.file,
+		.file_name = b->in.dockerfile,
+		.context_path = b->in.context,
+		.remote = b->in.is_remote ? &b->in.remote : NULL,
+		.ignore_file = b->in.ignore_file,
+		.ignore_name = b->in.ignore_name,
+		.contexts = b->r.contexts,
 		.tags = b->r.tags,
 		.labels = b->r.labels,
 		.no_cache_filters = b->r.no_cache_stages,
@@ -254,18 +240,6 @@ keep_cap(struct build *b)
 	stv_err_free(err);
 }
 
-static int
-open_store(struct build *b, struct stv_err **err)
-{
-	stv_auto_free char *root = cmd_root(b->cx);
-
-	if (cas_store_open(root,
-			   &(struct cas_store_opts){.is_sync = !b->v->no_sync},
-			   &b->store, err) < 0)
-		return -1;
-	return cas_lease_take(b->store, &b->lease, err);
-}
-
 /* The last lines of the display: what the image is called. */
 static void
 tell_names(struct build *b)
@@ -284,10 +258,10 @@ tell_names(struct build *b)
 }
 
 static int
-build(struct build *b, struct stv_err **err)
+build(struct build *b, const char *context, struct stv_err **err)
 {
 	char id[STV_DIGEST_STR_MAX];
-	int rc = load(b, err);
+	int rc = load(b, context, err);
 
 	if (rc == 0)
 		rc = open_store(b, err);
@@ -341,14 +315,12 @@ static void
 end(struct build *b)
 {
 	bld_result_fini(&b->result);
+	cmd_input_fini(&b->in);
 	cas_store_close(b->store);
-	df_file_free(b->file);
 	stv_diags_fini(&b->diags);
 	ui_free(b->ui);
 	stv_sink_close(b->sink);
 	stv_sources_free(b->sources);
-	free(b->dockerfile);
-	free(b->ignore_name);
 }
 
 static int
@@ -363,9 +335,8 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	if (rc == CMD_PARSED)
 		rc = cmd_request_make(&v, &b.r, err);
 	if (rc == 0) {
-		b.context = argv[1];
 		begin(&b);
-		if (build(&b, &failed) < 0)
+		if (build(&b, argv[1], &failed) < 0)
 			status = report(&b, failed);
 		stv_err_free(failed);
 		end(&b);
@@ -377,7 +348,7 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 
 const struct cmd_verb cmd_verb_build = {
 	.name = "build",
-	.args = "PATH",
+	.args = "PATH|URL|-",
 	.summary = "Build an image from a Dockerfile",
 	.opts = cmd_build_opts,
 	.min_args = 1,

@@ -2,6 +2,8 @@
 #ifndef STAVE_CMD_DOCKERFILE_H
 #define STAVE_CMD_DOCKERFILE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/diag.h"
@@ -24,6 +26,25 @@ int cmd_dockerfile_load(struct stv_sources *sources, const char *path,
 			struct stv_err **err);
 
 /*
+ * cmd_dockerfile_parse(sources, name, text, n, diags, ret, err): the same for
+ * a text that is called ${name}.
+ */
+int cmd_dockerfile_parse(struct stv_sources *sources, const char *name,
+			 const char *text, size_t n, struct stv_diags *diags,
+			 struct df_file **ret, struct stv_err **err);
+
+/*
+ * cmd_dockerfile_load_in(sources, dirfd, name, is_default, ret_name, diags,
+ * ret, err): the same for the file ${name} in a directory that nobody trusts;
+ * links stay inside.  With ${is_default} a "Containerfile" will do, too.
+ * Owns: *ret_name, as it was found.
+ */
+int cmd_dockerfile_load_in(struct stv_sources *sources, int dirfd,
+			   const char *name, bool is_default, char **ret_name,
+			   struct stv_diags *diags, struct df_file **ret,
+			   struct stv_err **err);
+
+/*
  * cmd_dockerfile_find(context, err): "Dockerfile" or "Containerfile" in the
  * directory ${context}.  Owns: the caller.  Errors: STV_E_INPUT.
  */
@@ -39,6 +60,14 @@ char *cmd_dockerfile_find(const char *context, struct stv_err **err);
 int cmd_ignore_load(struct stv_sources *sources, const char *context,
 		    const char *dockerfile, uint32_t *ret_file, char **ret_name,
 		    struct stv_err **err);
+
+/*
+ * cmd_ignore_load_in(sources, dirfd, dockerfile, ret_file, ret_name, err): the
+ * same in a directory that nobody trusts; ${dockerfile} is in it, or NULL.
+ */
+int cmd_ignore_load_in(struct stv_sources *sources, int dirfd,
+		       const char *dockerfile, uint32_t *ret_file,
+		       char **ret_name, struct stv_err **err);
 
 /* cmd_print_diags(d, src): all findings on stderr, and how many more. */
 void cmd_print_diags(const struct stv_diags *d, const struct stv_sources *src);

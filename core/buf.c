@@ -127,6 +127,25 @@ stv_buf_add_escaped(struct stv_buf *b, const char *p, size_t n)
 }
 
 void
+stv_buf_add_base64(struct stv_buf *b, const void *p, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *in = p;
+
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned v = (unsigned)in[i] << 16;
+
+		v |= i + 1 < n ? (unsigned)in[i + 1] << 8 : 0;
+		v |= i + 2 < n ? (unsigned)in[i + 2] : 0;
+		stv_buf_addc(b, digits[v >> 18]);
+		stv_buf_addc(b, digits[(v >> 12) & 63]);
+		stv_buf_addc(b, i + 1 < n ? digits[(v >> 6) & 63] : '=');
+		stv_buf_addc(b, i + 2 < n ? digits[v & 63] : '=');
+	}
+}
+
+void
 stv_buf_truncate(struct stv_buf *b, size_t len)
 {
 	if (len < b->len) {

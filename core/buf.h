@@ -54,6 +54,9 @@ void stv_buf_addf(struct stv_buf *b, const char *fmt, ...)
  */
 void stv_buf_add_escaped(struct stv_buf *b, const char *p, size_t n);
 
+/* stv_buf_add_base64(b, p, n): append ${n} bytes as base64, with its '='. */
+void stv_buf_add_base64(struct stv_buf *b, const void *p, size_t n);
+
 /* stv_buf_truncate(b, len): keep the first ${len} bytes. */
 void stv_buf_truncate(struct stv_buf *b, size_t len);
 

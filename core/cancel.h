@@ -22,4 +22,14 @@ void stv_cancel_set(bool on);
  */
 int stv_cancel_check(struct stv_err **err);
 
+/*
+ * stv_cancel_catch(on): while it is on, SIGINT, SIGTERM and SIGHUP do not end
+ * the process but are stv_cancel_set(true); switching it off takes that back.
+ * For work before anybody reads signals.  Threads: the main one.
+ */
+void stv_cancel_catch(bool on);
+
+/* stv_cancel_signal(): the last signal that was caught, or 0. */
+int stv_cancel_signal(void);
+
 #endif /* STAVE_CORE_CANCEL_H */

@@ -54,6 +54,10 @@
 #define STV_MAX_LOG_LINE ((size_t)64 << 10)
 #define STV_MAX_STEP_TAIL ((size_t)2 << 20)
 
+/* What another program (git) may say: ls-remote of a large server is 20 MB. */
+#define STV_MAX_PROC_OUTPUT ((size_t)64 << 20)
+#define STV_MAX_PROC_ERRORS ((size_t)4096)
+
 /* A reference as a user types it (distribution grammar, THREATS C14). */
 #define STV_MAX_REFERENCE ((size_t)255)
 

@@ -79,16 +79,23 @@ stv_xmemdup(const void *p, size_t n)
 }
 
 char *
+stv_xvasprintf(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) < 0 || s == NULL)
+		out_of_memory();
+	return s;
+}
+
+char *
 stv_xasprintf(const char *fmt, ...)
 {
 	va_list ap;
-	char *s = NULL;
-	int n;
+	char *s;
 
 	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
+	s = stv_xvasprintf(fmt, ap);
 	va_end(ap);
-	if (n < 0 || s == NULL)
-		out_of_memory();
 	return s;
 }

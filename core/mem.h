@@ -7,6 +7,7 @@
 #ifndef STAVE_CORE_MEM_H
 #define STAVE_CORE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* stv_xmalloc(n): ${n} bytes, or abort().  Owns: the caller. */
@@ -38,6 +39,11 @@ void *stv_xmemdup(const void *p, size_t n)
 /* stv_xasprintf(fmt, ...): formatted text, or abort().  Owns: the caller. */
 char *stv_xasprintf(const char *fmt, ...)
 	__attribute__((__format__(__printf__, 1, 2), __malloc__,
+		       __returns_nonnull__));
+
+/* stv_xvasprintf(fmt, ap): the same from a list of arguments. */
+char *stv_xvasprintf(const char *fmt, va_list ap)
+	__attribute__((__format__(__printf__, 1, 0), __malloc__,
 		       __returns_nonnull__));
 
 #endif /* STAVE_CORE_MEM_H */

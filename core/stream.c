@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/cancel.h"
 #include "core/digest.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -103,9 +104,10 @@ in_fd_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 	struct in_fd *f = (struct in_fd *)in;
 	ssize_t got;
 
-	do
-		got = read(f->fd, buf, n);
-	while (got < 0 && errno == EINTR);
+	/* A pipe may have nothing to say for ever. */
+	while ((got = read(f->fd, buf, n)) < 0 && errno == EINTR)
+		if (stv_cancel_check(err) < 0)
+			return -1;
 	if (got < 0)
 		return stv_fail_errno(err, errno, "cannot read");
 	return got;
@@ -278,6 +280,40 @@ stv_in_limit(struct stv_in *under, uint64_t max, const char *what)
 	return &l->in;
 }
 
+struct in_after {
+	struct stv_in in;
+	const char *head;
+	size_t n_head;
+	struct stv_in *under;
+};
+
+static int64_t
+in_after_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
+{
+	struct in_after *a = (struct in_after *)in;
+
+	if (a->n_head == 0)
+		return a->under->read(a->under, buf, n, err);
+	if (n > a->n_head)
+		n = a->n_head;
+	memcpy(buf, a->head, n);
+	a->head += n;
+	a->n_head -= n;
+	return (int64_t)n;
+}
+
+struct stv_in *
+stv_in_after(const void *head, size_t n, struct stv_in *under)
+{
+	struct in_after *a = stv_xcalloc(1, sizeof(*a));
+
+	a->in = (struct stv_in){in_after_read, in_free};
+	a->head = head;
+	a->n_head = n;
+	a->under = under;
+	return &a->in;
+}
+
 /* Sinks. */
 static void
 sink_free(struct stv_sink *sink)
@@ -425,7 +461,7 @@ stv_copy(struct stv_in *in, struct stv_sink *out, uint64_t *ret_size,
 	for (;;) {
 		int64_t got = in->read(in, buf, COPY_SIZE, err);
 
-		if (got < 0)
+		if (got < 0 || stv_cancel_check(err) < 0)
 			return -1;
 		if (got == 0)
 			break;

@@ -83,6 +83,12 @@ struct stv_digest stv_in_hash_end(struct stv_in *in, uint64_t *ret_size);
 struct stv_in *stv_in_limit(struct stv_in *under, uint64_t max,
 			    const char *what);
 
+/*
+ * stv_in_after(head, n, under): ${n} bytes that were looked at already, and
+ * then the rest.  Borrows: both.
+ */
+struct stv_in *stv_in_after(const void *head, size_t n, struct stv_in *under);
+
 /* stv_sink_fd(fd): write to a descriptor; EINTR retried.  Borrows: ${fd}. */
 struct stv_sink *stv_sink_fd(int fd);
 

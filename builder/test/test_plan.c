@@ -21,8 +21,6 @@ static const struct refusal refusals[] = {
 	 "COPY --parents is not supported"},
 	{"FROM scratch\nCOPY --exclude=*.o a /\n", STV_E_CHECK,
 	 "COPY --exclude is not supported"},
-	{"FROM scratch\nADD --keep-git-dir=true a /\n", STV_E_CHECK,
-	 "ADD --keep-git-dir is not supported"},
 	{"FROM scratch AS one\nCOPY --from=one /a /b\n", STV_E_CHECK,
 	 "cannot copy from itself"},
 	{"FROM scratch AS one\nCOPY --from=two /a /b\nFROM scratch AS two\n",

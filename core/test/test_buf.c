@@ -141,3 +141,26 @@ Test(buf, a_nul_is_shown)
 	stv_buf_add_escaped(&b, "a\0b", 3);
 	cr_expect_str_eq(stv_buf_str(&b), "a\\x00b");
 }
+
+Test(buf, base64)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xff\xfe\xfd", "//79"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		stv_auto_buf b = STV_BUF_INIT((size_t)100);
+
+		stv_buf_add_base64(&b, rows[i].in, strlen(rows[i].in));
+		cr_expect_str_eq(stv_buf_str(&b), rows[i].out);
+	}
+}

@@ -24,6 +24,25 @@ def small_tar():
     return bytes(raw)
 
 
+CONTEXT = {
+    "Dockerfile": b"FROM busybox\nCOPY . /ctx/\nRUN cat /ctx/a /ctx/sub/b > /out\n",
+    "a": TEXT,
+    "sub/b": b"below\n",
+    "sub/Other": b"FROM busybox\nCOPY sub /other/\n",
+}
+
+
+def context_tar(mode):
+    """A build context; its times are not looked at by any key."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:" + mode) as tar:
+        for name, data in CONTEXT.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.uid, info.mtime = len(data), 0o640, 1234, 1000000000
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
 PAGES = {
     "/stave-e2e": (200, {}, b"stave-e2e\n"),
     "/file.txt": (200, {"Last-Modified": MODIFIED}, TEXT),
@@ -35,6 +54,13 @@ PAGES = {
     "/a%20b.txt": (200, {"Last-Modified": MODIFIED}, TEXT),
     "/empty.txt": (200, {"Last-Modified": MODIFIED}, b""),
     "/": (200, {"Last-Modified": MODIFIED}, TEXT),
+    "/context.tar": (200, {"Last-Modified": MODIFIED}, context_tar("")),
+    "/context.tar.gz": (200, {}, context_tar("gz")),
+    "/context.tar.bz2": (200, {}, context_tar("bz2")),
+    "/context.tar.xz": (200, {}, context_tar("xz")),
+    "/Dockerfile": (200, {"Last-Modified": MODIFIED}, b"FROM busybox\nCOPY context /made-of\nRUN ls -l / > /dev/null\n"),
+    "/Dockerfile.copies": (200, {}, b"FROM busybox\nCOPY local /here\n"),
+    "/Dockerfile.bad": (200, {}, b"FROM busybox\nCOPPY a /b\n"),
     "/gone": (404, {}, b"no such page\n"),
 }
 

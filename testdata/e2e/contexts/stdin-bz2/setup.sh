@@ -1,0 +1,1 @@
+tar cjf ../ctx.t --owner=77 . && mv ../ctx.t .

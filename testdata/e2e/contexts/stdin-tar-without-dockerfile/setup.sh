@@ -1,0 +1,1 @@
+tar cf ../ctx.t . && mv ../ctx.t .

@@ -1,0 +1,1 @@
+tar cf ../ctx.t --owner=77 . && mv ../ctx.t .

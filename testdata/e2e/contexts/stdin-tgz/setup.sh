@@ -1,0 +1,1 @@
+tar czf ../ctx.t --owner=77 . && mv ../ctx.t .

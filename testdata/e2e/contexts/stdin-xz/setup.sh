@@ -1,0 +1,1 @@
+tar cJf ../ctx.t --owner=77 . && mv ../ctx.t .
