@@ -44,10 +44,10 @@ static const struct unsupported {
 	enum df_kind kind;
 	const char *flag;
 } unsupported[] = {
-	{DF_RUN, "mount"},	  {DF_RUN, "security"}, {DF_RUN, "device"},
-	{DF_COPY, "link"},	  {DF_COPY, "parents"}, {DF_COPY, "exclude"},
-	{DF_ADD, "link"},	  {DF_ADD, "exclude"},	{DF_ADD, "checksum"},
-	{DF_ADD, "keep-git-dir"}, {DF_ADD, "unpack"},
+	{DF_RUN, "mount"},
+	{DF_RUN, "security"},
+	{DF_RUN, "device"},
+	{DF_ADD, "keep-git-dir"},
 };
 
 int
