@@ -202,10 +202,10 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 	for (size_t i = 0; i < t->spec.srcs.len; i++)
 		key_add_str(ret->key, "source", t->spec.srcs.v[i]);
 	key_add_str(ret->key, "destination", t->dest);
+	bld_copy_flags_key(&t->flags, &t->spec, ret->key);
 	/* What is below a link does not matter, unless it says where to go. */
 	if (!t->flags.is_link || *t->dest != '/')
 		key_add_str(ret->key, "working directory", t->spec.workdir);
-	bld_copy_flags_key(&t->flags, &t->spec, ret->key);
 	key_add_digest(ret->key, "content", &inputs);
 	if (t->flags.is_link) {
 		ret->parent_chain = (struct stv_digest){{0}};
