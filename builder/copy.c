@@ -76,11 +76,6 @@ static int
 parse_checksum(const struct bld_copy_spec *s, struct stv_digest *ret,
 	       struct stv_err **err)
 {
-	if (s->srcs.len != 1) {
-		stv_fail(err, STV_E_CHECK, "--checksum is for one source");
-		stv_err_hint(*err, "Write an ADD for each source.");
-		return -1;
-	}
 	if (stv_digest_parse(s->checksum, ret, err) == 0)
 		return 0;
 	stv_err_clear(err);
@@ -189,6 +184,11 @@ fill_plan(struct bld_copy_plan *p, struct stv_err **err)
 {
 	const struct bld_copy_spec *s = p->spec;
 
+	if (s->checksum != NULL && s->srcs.len != 1) {
+		stv_fail(err, STV_E_CHECK, "--checksum is for one source");
+		stv_err_hint(*err, "Write an ADD for each source.");
+		return -1;
+	}
 	for (size_t i = 0; i < s->srcs.len; i++) {
 		const char *src = s->srcs.v[i];
 		int rc = reg_http_is_url(src) ? add_url(p, src, err)

@@ -27,6 +27,8 @@ static const struct refusal refusals[] = {
 	 "invalid value 'md5:0' of --checksum"},
 	{"FROM scratch\nADD --checksum=sha256:00 a /\n", STV_E_CHECK,
 	 "--checksum cannot be checked for 'a'"},
+	{"FROM scratch\nADD --checksum=sha256:0 <<a /x\na\n", STV_E_CHECK,
+	 "--checksum is for one source"},
 	{"FROM scratch\nADD --checksum=sha256:0 http://x.test/ "
 	 "http://y.test/ /\n",
 	 STV_E_CHECK, "--checksum is for one source"},
