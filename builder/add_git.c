@@ -48,24 +48,24 @@ take_flags(const struct bld_copy_spec *s, struct bld_git_pick *g,
 				"differ");
 	g->keep_git_dir =
 		s->has_keep_git_dir ? s->keep_git_dir : g->ref.keep_git_dir;
-	if (s->commit == NULL)
+	if (s->checksum == NULL)
 		return 0;
-	if (have != NULL && strcasecmp(have, s->commit) != 0)
+	if (have != NULL && strcasecmp(have, s->checksum) != 0)
 		return stv_fail(err, STV_E_CHECK,
 				"--checksum and the URL's checksum differ: %s "
 				"and %s",
-				s->commit, have);
-	if (*s->commit == '\0' || strlen(s->commit) > 64 ||
-	    s->commit[strspn(s->commit, "0123456789abcdefABCDEF")] != '\0') {
+				s->checksum, have);
+	if (strlen(s->checksum) > 64 ||
+	    s->checksum[strspn(s->checksum, "0123456789abcdefABCDEF")] != '\0') {
 		stv_fail(err, STV_E_CHECK,
 			 "invalid value '%s' of --checksum for a repository",
-			 s->commit);
+			 s->checksum);
 		stv_err_hint(*err, "Of a repository it is the number of the "
 				   "commit, in hexadecimal.");
 		return -1;
 	}
 	if (have == NULL)
-		g->ref.checksum = stv_xstrdup(s->commit);
+		g->ref.checksum = stv_xstrdup(s->checksum);
 	return 0;
 }
 

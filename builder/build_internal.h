@@ -284,6 +284,8 @@ struct bld_outcome {
 struct bld_cached {
 	struct key *key;
 	struct stv_digest digest;
+	/* Upon what the record holds; zero for a COPY --link: upon anything. */
+	struct stv_digest parent_chain;
 	struct stv_digest parent_config;
 	char *where; /* names the step between builds */
 	int lock_fd; /* of the key between processes; -1 */

@@ -6,7 +6,15 @@
 
 #include "builder/chmod.h"
 
-enum { WHO_USER = 4, WHO_GROUP = 2, WHO_OTHER = 1, WHO_ALL = 7 };
+enum {
+	SETUID = 04000,
+	SETGID = 02000,
+	STICKY = 01000,
+	R_ALL = 0444,
+	W_ALL = 0222,
+	X_ALL = 0111,
+	STANDARD = SETUID | SETGID | 0777 /* what "=" without a class clears */
+};
 
 /* ${s} is shown escaped by whoever prints the error. */
 static int
@@ -34,51 +42,156 @@ parse_octal(const char *s, struct bld_chmod *ret, struct stv_err **err)
 	return 0;
 }
 
-static uint8_t
+/* What stands behind one operator, while it is read. */
+struct letters {
+	struct bld_chmod *c;
+	char op;
+	uint16_t who;	 /* the bits that the classes own; 0: none was named */
+	uint16_t perm;	 /* not yet a command */
+	uint16_t cond_x; /* an X, not yet a command */
+	bool is_cleared; /* "=" has cleared, or copied */
+	bool is_full;
+};
+
+static void
+add(struct letters *l, struct bld_chmod_cmd cmd)
+{
+	if (l->c->n_cmds == BLD_CHMOD_MAX_CMDS)
+		l->is_full = true;
+	else
+		l->c->cmds[l->c->n_cmds++] = cmd;
+}
+
+/* The bits of ${perm} that the clause may touch. */
+static uint16_t
+owned(const struct letters *l, uint16_t perm)
+{
+	return l->who != 0 ? l->who & perm : perm;
+}
+
+static void
+flush_perm(struct letters *l)
+{
+	if (l->op == '=')
+		add(l, (struct bld_chmod_cmd){
+			       .op = '-',
+			       .bits = l->who != 0 ? l->who : STANDARD,
+		       });
+	add(l, (struct bld_chmod_cmd){
+		       .op = l->op == '-' ? '-' : '+',
+		       .bits = owned(l, l->perm),
+	       });
+	l->perm = 0;
+}
+
+static void
+flush_cond_x(struct letters *l)
+{
+	if (l->cond_x != 0)
+		add(l, (struct bld_chmod_cmd){
+			       .op = l->op == '-' ? '-' : '+',
+			       .is_cond = l->op != '-',
+			       .bits = owned(l, l->cond_x),
+		       });
+	l->cond_x = 0;
+}
+
+/* "g=u": the classes in ${who} get what ${from} has. */
+static void
+add_copy(struct letters *l, char from)
+{
+	if (l->perm != 0)
+		flush_perm(l);
+	l->is_cleared = l->is_cleared || l->op == '=';
+	flush_cond_x(l);
+	add(l, (struct bld_chmod_cmd){
+		       .op = from,
+		       .copy = l->op,
+		       .bits = owned(l, 0777),
+	       });
+}
+
+/* 's' and 't' say nothing where only "others" are meant. */
+static bool
+is_for_others_only(const struct letters *l)
+{
+	return l->who != 0 && (l->who & ~0007) == 0;
+}
+
+static bool
+take_letter(struct letters *l, char letter)
+{
+	switch (letter) {
+	case 'r':
+		l->perm |= R_ALL;
+		return true;
+	case 'w':
+		l->perm |= W_ALL;
+		return true;
+	case 'x':
+		l->perm |= X_ALL;
+		return true;
+	case 'X':
+		l->cond_x = X_ALL;
+		return true;
+	case 's':
+		if (!is_for_others_only(l))
+			l->perm |= SETUID | SETGID;
+		return true;
+	case 't':
+		if (!is_for_others_only(l)) {
+			l->who |= STICKY;
+			l->perm |= STICKY;
+		}
+		return true;
+	case 'u':
+	case 'g':
+	case 'o':
+		add_copy(l, letter);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint16_t
 parse_who(const char **p)
 {
-	uint8_t who = 0;
+	uint16_t who = 0;
 
 	for (;; (*p)++) {
 		if (**p == 'u')
-			who |= WHO_USER;
+			who |= SETUID | 0700;
 		else if (**p == 'g')
-			who |= WHO_GROUP;
+			who |= SETGID | 0070;
 		else if (**p == 'o')
-			who |= WHO_OTHER;
+			who |= 0007;
 		else if (**p == 'a')
-			who |= WHO_ALL;
+			who |= STANDARD;
 		else
-			break;
+			return who;
 	}
-	/* Without a "who" chmod(1) asks the umask; there is none in a build. */
-	return who != 0 ? who : WHO_ALL;
 }
 
-/* The letters behind an operator; false where there is a wrong one. */
+/* One clause: classes, and operators with their letters. */
 static bool
-parse_perm(const char **p, struct bld_chmod_clause *c)
+parse_clause(const char **p, struct bld_chmod *c)
 {
-	if (**p == 'u' || **p == 'g' || **p == 'o') {
-		c->copy = *(*p)++;
-		return true;
+	struct letters l = {.c = c, .who = parse_who(p)};
+
+	if (strchr("+-=", **p) == NULL || **p == '\0')
+		return false;
+	while (**p == '+' || **p == '-' || **p == '=') {
+		l.op = *(*p)++;
+		l.who &= (uint16_t)~STICKY;
+		l.is_cleared = false;
+		while (take_letter(&l, **p))
+			(*p)++;
+		if (l.perm != 0 || (l.op == '=' && !l.is_cleared))
+			flush_perm(&l);
+		flush_cond_x(&l);
 	}
-	for (;; (*p)++) {
-		if (**p == 'r')
-			c->perm |= 4;
-		else if (**p == 'w')
-			c->perm |= 2;
-		else if (**p == 'x')
-			c->perm |= 1;
-		else if (**p == 'X')
-			c->is_cond_x = true;
-		else if (**p == 's')
-			c->is_setid = true;
-		else if (**p == 't')
-			c->is_sticky = true;
-		else
-			return true;
-	}
+	return !l.is_full;
 }
 
 static int
@@ -87,27 +200,12 @@ parse_symbolic(const char *s, struct bld_chmod *ret, struct stv_err **err)
 	struct bld_chmod c = {0};
 	const char *p = s;
 
-	for (;;) {
-		uint8_t who = parse_who(&p);
-
-		if (*p != '+' && *p != '-' && *p != '=')
+	do {
+		if (!parse_clause(&p, &c))
 			return refuse(s, err);
-		while (*p == '+' || *p == '-' || *p == '=') {
-			struct bld_chmod_clause *k;
-
-			if (c.n_clauses == BLD_CHMOD_MAX_CLAUSES)
-				return refuse(s, err);
-			k = &c.clauses[c.n_clauses++];
-			k->who = who;
-			k->op = *p++;
-			if (!parse_perm(&p, k))
-				return refuse(s, err);
-		}
-		if (*p == '\0')
-			break;
-		if (*p++ != ',')
-			return refuse(s, err);
-	}
+	} while (*p == ',' && *++p != '\0');
+	if (*p != '\0' || p[-1] == ',')
+		return refuse(s, err);
 	*ret = c;
 	return 0;
 }
@@ -122,69 +220,41 @@ bld_chmod_parse(const char *s, struct bld_chmod *ret, struct stv_err **err)
 	return parse_symbolic(s, ret, err);
 }
 
-/* rwx of one class, spread to all classes in ${who}. */
 static uint32_t
-spread(uint8_t who, uint32_t perm)
+apply_copy(const struct bld_chmod_cmd *c, uint32_t mode)
 {
-	uint32_t mode = 0;
+	uint32_t from = c->op == 'u'   ? mode >> 6
+			: c->op == 'g' ? mode >> 3
+				       : mode;
+	uint32_t bits = (from & 7) * X_ALL & c->bits;
 
-	if (who & WHO_USER)
-		mode |= perm << 6;
-	if (who & WHO_GROUP)
-		mode |= perm << 3;
-	if (who & WHO_OTHER)
-		mode |= perm;
-	return mode;
-}
-
-static uint32_t
-perm_of(const struct bld_chmod_clause *c, uint32_t mode, bool is_dir)
-{
-	uint32_t perm = c->perm;
-
-	if (c->copy == 'u')
-		perm = mode >> 6 & 7;
-	else if (c->copy == 'g')
-		perm = mode >> 3 & 7;
-	else if (c->copy == 'o')
-		perm = mode & 7;
-	if (c->is_cond_x && (is_dir || (mode & 0111) != 0))
-		perm |= 1;
-	return perm;
-}
-
-static uint32_t
-apply_clause(const struct bld_chmod_clause *c, uint32_t mode, bool is_dir)
-{
-	uint32_t bits = spread(c->who, perm_of(c, mode, is_dir));
-	uint32_t cleared = spread(c->who, 7);
-
-	if (c->is_setid && (c->who & WHO_USER))
-		bits |= 04000;
-	if (c->is_setid && (c->who & WHO_GROUP))
-		bits |= 02000;
-	if (c->is_sticky && (c->who & WHO_OTHER))
-		bits |= 01000;
-	if (c->op == '+')
+	if (c->copy == '+')
 		return mode | bits;
-	if (c->op == '-')
+	if (c->copy == '-')
 		return mode & ~bits;
-	/* '=' also takes away the set-id bit of each class that it names. */
-	if (c->who & WHO_USER)
-		cleared |= 04000;
-	if (c->who & WHO_GROUP)
-		cleared |= 02000;
-	if (c->who & WHO_OTHER)
-		cleared |= 01000;
-	return (mode & ~cleared) | bits;
+	return (mode & ~(uint32_t)c->bits) | bits;
+}
+
+static uint32_t
+apply_cmd(const struct bld_chmod_cmd *c, uint32_t mode, bool has_x)
+{
+	if (c->is_cond && !has_x)
+		return mode;
+	if (c->op == '+')
+		return mode | c->bits;
+	if (c->op == '-')
+		return mode & ~(uint32_t)c->bits;
+	return apply_copy(c, mode);
 }
 
 uint32_t
 bld_chmod_apply(const struct bld_chmod *c, uint32_t mode, bool is_dir)
 {
+	bool has_x = is_dir || (mode & X_ALL) != 0;
+
 	if (c->is_octal)
 		return c->mode;
-	for (size_t i = 0; i < c->n_clauses; i++)
-		mode = apply_clause(&c->clauses[i], mode, is_dir);
+	for (size_t i = 0; i < c->n_cmds; i++)
+		mode = apply_cmd(&c->cmds[i], mode, has_x);
 	return mode & 07777;
 }

@@ -1,31 +1,41 @@
-/* builder/chmod.h - the value of --chmod, octal or symbolic. */
+/*
+ * builder/chmod.h - the value of --chmod, octal or symbolic.
+ *
+ * A symbolic mode is read as BuildKit reads it, which is BSD's setmode(3) with
+ * a umask of 0, not chmod(1): what copies from a class ("g=u") may stand
+ * beside letters, 's' for others alone says nothing, and 'X' asks the mode that
+ * the file had at first.
+ */
 #ifndef STAVE_BUILDER_CHMOD_H
 #define STAVE_BUILDER_CHMOD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct stv_err; /* core/err.h */
 
-/* One "who op what" of a symbolic mode. */
-struct bld_chmod_clause {
-	uint8_t who;	/* 4 user, 2 group, 1 others */
-	char op;	/* '+', '-' or '=' */
-	char copy;	/* 'u', 'g', 'o': the bits of that one; 0: ${perm} */
-	uint8_t perm;	/* 4 r, 2 w, 1 x */
-	bool is_cond_x; /* X: x for directories and where somebody has x */
-	bool is_setid;	/* s */
-	bool is_sticky; /* t */
+/* One change of a symbolic mode. */
+struct bld_chmod_cmd {
+	/*
+	 * '+' and '-' set and clear ${bits}; with ${is_cond} only of
+	 * directories and where somebody had x at first.  'u', 'g' and 'o' copy
+	 * the bits of that class to the classes in ${bits}.
+	 */
+	char op;
+	char copy; /* of a copy: '+', '-' or '=' */
+	bool is_cond;
+	uint16_t bits;
 };
 
-#define BLD_CHMOD_MAX_CLAUSES 32
+#define BLD_CHMOD_MAX_CMDS 64
 
 /* A parsed --chmod. */
 struct bld_chmod {
 	bool is_octal;
 	uint32_t mode; /* where it is octal: 0 to 07777 */
-	uint8_t n_clauses;
-	struct bld_chmod_clause clauses[BLD_CHMOD_MAX_CLAUSES];
+	size_t n_cmds;
+	struct bld_chmod_cmd cmds[BLD_CHMOD_MAX_CMDS];
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/stream.h"
 
+#include "parser/ignore.h"
 #include "registry/http.h"
 
 #include "builder/add.h"
@@ -71,13 +72,52 @@ add_inline(struct bld_copy_plan *p, const struct bld_copy_inline *in,
 	return 0;
 }
 
+/* "sha256:<hex>" of --checksum. */
+static int
+parse_checksum(const struct bld_copy_spec *s, struct stv_digest *ret,
+	       struct stv_err **err)
+{
+	if (stv_digest_parse(s->checksum, ret, err) == 0)
+		return 0;
+	stv_err_clear(err);
+	stv_fail(err, STV_E_CHECK, "invalid value '%s' of --checksum",
+		 s->checksum);
+	stv_err_hint(*err, "Write sha256: and 64 hexadecimal digits in lower "
+			   "case, as sha256sum prints them.");
+	return -1;
+}
+
+/* What is at ${url}, in ${f}, or what a --checksum promises of it. */
+static void
+add_fetched(struct bld_copy_plan *p, const char *url,
+	    const struct bld_fetched *f)
+{
+	const struct bld_copy_spec *s = p->spec;
+	struct lay_entry e = {
+		.type = LAY_FILE,
+		.mode = 0600,
+		.size = f->size,
+		.mtime_s = f->has_mtime ? f->mtime_s : s->now_s,
+		.mtime_ns = f->has_mtime ? 0 : s->now_ns,
+		.digest = f->digest,
+	};
+	struct bld_pick *pick;
+
+	add_file_pick(p, f->name, f->fd, &e);
+	pick = &p->picks.v[p->picks.len - 1];
+	pick->is_archive_ok = s->unpack == BLD_UNPACK_ALL;
+	if (f->fd < 0)
+		pick->url = stv_xstrdup(url);
+}
+
 static int
 add_url(struct bld_copy_plan *p, const char *url, struct stv_err **err)
 {
+	const struct bld_copy_spec *s = p->spec;
 	struct bld_fetched f = {.fd = -1};
-	struct lay_entry e;
+	int rc = 0;
 
-	if (!p->spec->is_add) {
+	if (!s->is_add) {
 		stv_auto_free char *shown = reg_http_redact(url);
 
 		stv_fail(err, STV_E_CHECK, "COPY cannot take the URL '%s'",
@@ -85,18 +125,58 @@ add_url(struct bld_copy_plan *p, const char *url, struct stv_err **err)
 		stv_err_hint(*err, "Use ADD for it.");
 		return -1;
 	}
-	if (bld_add_fetch(p->spec->store, p->spec->http, url, &f, err) < 0)
+	if (s->checksum == NULL)
+		rc = bld_add_fetch(s->store, s->http, url, &f, err);
+	else if (parse_checksum(s, &f.digest, err) < 0)
+		rc = -1;
+	else
+		f.name = reg_http_url_name(url);
+	if (rc < 0)
 		return -1;
-	e = (struct lay_entry){
-		.type = LAY_FILE,
-		.mode = 0600,
-		.size = f.size,
-		.mtime_s = f.has_mtime ? f.mtime_s : p->spec->now_s,
-		.mtime_ns = f.has_mtime ? 0 : p->spec->now_ns,
-		.digest = f.digest,
-	};
-	add_file_pick(p, f.name, f.fd, &e);
+	add_fetched(p, url, &f);
 	free(f.name);
+	return 0;
+}
+
+static int
+not_promised(const char *url, const struct stv_digest *got,
+	     const struct stv_digest *want, struct stv_err **err)
+{
+	stv_auto_free char *shown = reg_http_redact(url);
+	char got_str[STV_DIGEST_STR_MAX], want_str[STV_DIGEST_STR_MAX];
+
+	stv_fail(err, STV_E_DIGEST,
+		 "what '%s' gives is %s, not %s as --checksum says", shown,
+		 stv_digest_str(got, got_str), stv_digest_str(want, want_str));
+	stv_err_hint(*err, "If the new content is what you want, write its "
+			   "digest into the Dockerfile.");
+	return -1;
+}
+
+int
+bld_plan_fetch(struct bld_copy_plan *p, struct stv_err **err)
+{
+	for (size_t i = 0; i < p->picks.len; i++) {
+		struct bld_pick *pick = &p->picks.v[i];
+		struct lay_entry *e = &p->items.v[pick->first].e;
+		struct bld_fetched f = {.fd = -1};
+
+		if (pick->url == NULL || pick->fd >= 0)
+			continue;
+		if (bld_add_fetch(p->spec->store, p->spec->http, pick->url, &f,
+				  err) < 0)
+			return -1;
+		free(f.name);
+		pick->fd = f.fd;
+		if (!stv_digest_equal(&f.digest, &e->digest))
+			return not_promised(pick->url, &f.digest, &e->digest,
+					    err);
+		e->size = f.size;
+		if (f.has_mtime) {
+			e->mtime_s = f.mtime_s;
+			e->mtime_ns = 0;
+		}
+	}
 	return 0;
 }
 
@@ -105,6 +185,11 @@ fill_plan(struct bld_copy_plan *p, struct stv_err **err)
 {
 	const struct bld_copy_spec *s = p->spec;
 
+	if (s->checksum != NULL && s->srcs.len != 1) {
+		stv_fail(err, STV_E_CHECK, "--checksum is for one source");
+		stv_err_hint(*err, "Write an ADD for each source.");
+		return -1;
+	}
 	for (size_t i = 0; i < s->srcs.len; i++) {
 		const char *src = s->srcs.v[i];
 		int rc = bld_add_git(p, src, err);
@@ -134,6 +219,9 @@ bld_copy_plan(const struct bld_copy_spec *spec, struct bld_copy_plan **ret,
 	else if (spec->context != NULL)
 		p->source = bld_context_source(spec->context);
 	p->dest = bld_path_dest(spec->workdir, spec->dest, &p->is_dest_dir);
+	if (spec->excludes.len > 0 &&
+	    df_ignore_from_patterns(&spec->excludes, &p->exclude, err) < 0)
+		return stv_wrap(err, "--exclude");
 	if (fill_plan(p, err) < 0)
 		return -1;
 	*ret = stv_steal(&p);
@@ -161,15 +249,14 @@ hash_chmod(struct stv_hash *h, const struct bld_chmod *c)
 {
 	hash_u64(h, c->is_octal);
 	hash_u64(h, c->mode);
-	hash_u64(h, c->n_clauses);
-	for (size_t i = 0; i < c->n_clauses; i++) {
-		const struct bld_chmod_clause *k = &c->clauses[i];
-		const uint8_t bytes[] = {
-			k->who,	      (uint8_t)k->op, (uint8_t)k->copy, k->perm,
-			k->is_cond_x, k->is_setid,    k->is_sticky,
-		};
+	hash_u64(h, c->n_cmds);
+	for (size_t i = 0; i < c->n_cmds; i++) {
+		const struct bld_chmod_cmd *k = &c->cmds[i];
+		const uint8_t bytes[] = {(uint8_t)k->op, (uint8_t)k->copy,
+					 k->is_cond};
 
 		stv_hash_add(h, bytes, sizeof(bytes));
+		hash_u64(h, k->bits);
 	}
 }
 
@@ -204,7 +291,7 @@ hash_item(struct stv_hash *h, const struct bld_copy_plan *p,
 	const struct lay_entry *e = &it->e;
 
 	hash_str(h, it->rel);
-	hash_u64(h, (uint64_t)e->type);
+	hash_u64(h, (uint64_t)e->type | (uint64_t)it->is_passed << 8);
 	if (is_place(it))
 		return;
 	hash_u64(h, e->mode);
@@ -234,7 +321,8 @@ bld_copy_key(const struct bld_copy_plan *plan, struct stv_digest *ret)
 		const struct bld_pick *pick = &plan->picks.v[i];
 		bool is_dir = plan->items.v[pick->first].e.type == LAY_DIR;
 
-		hash_u64(h, (uint64_t)pick->kind);
+		hash_u64(h, (uint64_t)pick->kind | (uint64_t)pick->is_archive_ok
+							   << 8);
 		if (pick->git != NULL) {
 			bld_git_pick_hash(pick->git, h);
 			continue;
@@ -306,6 +394,7 @@ bld_copy_plan_free(struct bld_copy_plan *plan)
 		free(pick->path);
 		free(pick->base);
 		bld_git_pick_free(pick->git);
+		free(pick->url);
 		stv_close_p(&pick->fd);
 	}
 	for (size_t i = 0; i < plan->items.len; i++)
@@ -316,6 +405,7 @@ bld_copy_plan_free(struct bld_copy_plan *plan)
 	stv_vec_fini(&plan->items);
 	stv_vec_fini(&plan->fds);
 	bld_source_view_free(plan->view_source);
+	df_ignore_free(plan->exclude);
 	free(plan->dest);
 	free(plan);
 }

@@ -42,6 +42,13 @@ struct bld_copy_inline {
 	size_t len;
 };
 
+/* Which archives ADD unpacks. */
+enum bld_unpack {
+	BLD_UNPACK_LOCAL, /* those that do not come from a URL */
+	BLD_UNPACK_NEVER, /* --unpack=false */
+	BLD_UNPACK_ALL	  /* --unpack */
+};
+
 /*
  * What a COPY or ADD says.  Everything is expanded; all pointers are borrowed
  * as long as the plan lives.
@@ -66,6 +73,16 @@ struct bld_copy_spec {
 	bool has_chmod;
 	struct bld_chmod chmod;
 
+	bool is_parents; /* --parents: sources keep their directories */
+	struct stv_strs excludes; /* --exclude: patterns below each source */
+	enum bld_unpack unpack;
+	/*
+	 * --checksum, or NULL: of a URL "sha256:<hex>", of a repository a
+	 * commit.  Then it is fetched when the layer is written, not when it
+	 * is planned.
+	 */
+	const char *checksum;
+
 	/*
 	 * The time that made directories get, and SOURCE_DATE_EPOCH, to which
 	 * the writer clamps (so that "the same as below" is seen).
@@ -82,10 +99,8 @@ struct bld_copy_spec {
 	struct cas_store *store;
 	struct reg_http *http;
 
-	/* Of a repository: --keep-git-dir, and --checksum (NULL: none). */
-	bool has_keep_git_dir;
+	bool has_keep_git_dir; /* --keep-git-dir, of a repository */
 	bool keep_git_dir;
-	const char *commit;
 };
 
 struct bld_copy_plan;
@@ -97,8 +112,8 @@ struct bld_copy_plan;
  * Owns:    *ret, bld_copy_plan_free().
  * Errors:  STV_E_INPUT: a source is missing (with the pattern that left it
  *          out), unreadable, a loop of links; STV_E_CHECK: several sources are
- *          no use, a URL in a COPY; STV_E_NET and the like for a URL;
- *          STV_E_IO.
+ *          no use, a URL in a COPY, a --checksum that cannot be; STV_E_SYNTAX:
+ *          a malformed pattern; STV_E_NET and the like for a URL; STV_E_IO.
  */
 int bld_copy_plan(const struct bld_copy_spec *spec, struct bld_copy_plan **ret,
 		  struct stv_err **err);
@@ -127,7 +142,8 @@ enum bld_copy_result {
  * Returns: an enum bld_copy_result, or -1.
  * Errors:  STV_E_INPUT: what a destination cannot take (a directory over a
  *          file, a file over a directory, a loop of links), a hostile or
- *          truncated archive; STV_E_LIMIT; STV_E_IO.
+ *          truncated archive; STV_E_DIGEST: not what --checksum says;
+ *          STV_E_LIMIT; STV_E_IO.
  */
 int bld_copy_write(struct bld_copy_plan *plan, struct lay_view *below,
 		   struct lay_writer *w, struct stv_err **err);

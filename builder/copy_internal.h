@@ -7,6 +7,8 @@
 #include "builder/copy.h"
 #include "builder/source.h"
 
+struct df_ignore; /* parser/ignore.h */
+
 #define NO_ITEM ((size_t)-1)
 
 /* An entry that was selected. */
@@ -17,6 +19,8 @@ struct bld_item {
 	size_t pick;
 	bool is_socket;
 	bool is_linked;
+	/* A directory that only lies on the way to what was selected. */
+	bool is_passed;
 	uint64_t dev;
 	uint64_t ino;
 };
@@ -36,8 +40,9 @@ struct bld_pick {
 	char *base; /* the name it has in a destination directory */
 	int fd;
 	struct bld_git_pick *git; /* owned; NULL but for BLD_PICK_GIT */
-	bool is_archive_ok;	  /* ADD may unpack it */
-	size_t first;		  /* its items: sorted by path, parents first */
+	char *url;	    /* to be fetched before it is written; or NULL */
+	bool is_archive_ok; /* ADD may unpack it */
+	size_t first;	    /* its items: sorted by path, parents first */
 	size_t n;
 };
 
@@ -45,6 +50,9 @@ struct bld_copy_plan {
 	const struct bld_copy_spec *spec;
 	struct bld_source *source;
 	struct bld_source *view_source; /* owned: is ${source}, or NULL */
+	struct df_ignore *exclude;	/* --exclude; NULL: nothing */
+	/* --parents, of the source that is being selected; NULL: all. */
+	struct df_ignore *include;
 	char *dest;
 	bool is_dest_dir;
 	STV_VEC(struct bld_pick) picks;
@@ -70,7 +78,32 @@ int bld_plan_select(struct bld_copy_plan *p, const char *src,
 int bld_plan_add(struct bld_copy_plan *p, const char *path,
 		 struct stv_err **err);
 
+/*
+ * bld_plan_walk(p, pick, err): add what of the directory that ${pick} is is
+ * copied: all, or what p->include and p->exclude leave.  In copy_walk.c.
+ */
+int bld_plan_walk(struct bld_copy_plan *p, struct bld_pick *pick,
+		  struct stv_err **err);
+
+/*
+ * bld_plan_add_item(p, path, rel, ent, err): add an item to the newest pick.
+ * Takes: what ${ent} points at (bld_plan_own_entry()).
+ */
+int bld_plan_add_item(struct bld_copy_plan *p, const char *path,
+		      const char *rel, struct bld_src_entry *ent,
+		      struct stv_err **err);
+
+/* bld_plan_own_entry(e): make what ${e} borrows its own. */
+void bld_plan_own_entry(struct lay_entry *e);
+
 /* bld_plan_item_fini(it): free what an item owns. */
 void bld_plan_item_fini(struct bld_item *it);
+
+/*
+ * bld_plan_fetch(p, err): download what a --checksum only promised, and
+ * compare.
+ * Errors: STV_E_DIGEST with both digests; those of a download.
+ */
+int bld_plan_fetch(struct bld_copy_plan *p, struct stv_err **err);
 
 #endif /* STAVE_BUILDER_COPY_INTERNAL_H */

@@ -50,186 +50,6 @@ not_found(struct bld_copy_plan *p, const char *path, struct stv_err **err)
 	return -1;
 }
 
-/* The entries of one directory, while its walk is under way. */
-struct name {
-	char *name;
-	struct bld_src_entry ent; /* link and xattrs are copies */
-};
-
-struct level {
-	char *rel;
-	STV_VEC(struct name) names;
-	size_t next;
-};
-
-struct tree_walk {
-	struct bld_copy_plan *p;
-	struct bld_pick *pick;
-	STV_VEC(struct level) levels;
-};
-
-/* Make what ${e} borrows its own. */
-static void
-own_entry(struct lay_entry *e)
-{
-	struct lay_xattr *x;
-
-	e->path = NULL;
-	if (e->link != NULL)
-		e->link = stv_xstrdup(e->link);
-	if (e->n_xattrs == 0) {
-		e->xattrs = NULL;
-		return;
-	}
-	x = stv_xcalloc(e->n_xattrs, sizeof(*x));
-	for (size_t i = 0; i < e->n_xattrs; i++)
-		x[i] = (struct lay_xattr){
-			.name = stv_xstrdup(e->xattrs[i].name),
-			.value = stv_xmemdup(e->xattrs[i].value,
-					     e->xattrs[i].len),
-			.len = e->xattrs[i].len,
-		};
-	e->xattrs = x;
-}
-
-/* The members are const because most entries only borrow. */
-static void
-free_const(const void *p)
-{
-	free((void *)(uintptr_t)p);
-}
-
-static void
-disown_entry(struct lay_entry *e)
-{
-	free_const(e->link);
-	for (size_t i = 0; i < e->n_xattrs; i++) {
-		free_const(e->xattrs[i].name);
-		free_const(e->xattrs[i].value);
-	}
-	free_const(e->xattrs);
-}
-
-void
-bld_plan_item_fini(struct bld_item *it)
-{
-	free(it->rel);
-	disown_entry(&it->e);
-}
-
-/* Keep ${ent}, whose pointers the item takes over. */
-static int
-add_item(struct bld_copy_plan *p, const char *path, const char *rel,
-	 struct bld_src_entry *ent, struct stv_err **err)
-{
-	struct bld_item *it;
-
-	if (ent->e.type == LAY_FILE &&
-	    p->source->hash(p->source, path, ent, err) < 0) {
-		disown_entry(&ent->e);
-		return -1;
-	}
-	if (p->items.len >= STV_MAX_TAR_ENTRIES) {
-		disown_entry(&ent->e);
-		return stv_fail(err, STV_E_LIMIT,
-				"more than %ju files are selected",
-				(uintmax_t)STV_MAX_TAR_ENTRIES);
-	}
-	it = stv_vec_push(&p->items);
-	*it = (struct bld_item){
-		.rel = stv_xstrdup(rel),
-		.e = ent->e,
-		.leader = NO_ITEM,
-		.pick = p->picks.len - 1,
-		.is_socket = ent->is_socket,
-		.is_linked = ent->is_linked,
-		.dev = ent->dev,
-		.ino = ent->ino,
-	};
-	return 0;
-}
-
-static int
-collect_name(void *arg, const char *name, const struct bld_src_entry *ent,
-	     struct stv_err **err)
-{
-	struct level *l = arg;
-	struct name *n = stv_vec_push(&l->names);
-
-	(void)err;
-	n->name = stv_xstrdup(name);
-	n->ent = *ent;
-	own_entry(&n->ent.e);
-	return 0;
-}
-
-static void
-level_fini(struct level *l)
-{
-	for (size_t i = 0; i < l->names.len; i++) {
-		free(l->names.v[i].name);
-		if (i >= l->next)
-			disown_entry(&l->names.v[i].ent.e);
-	}
-	stv_vec_fini(&l->names);
-	free(l->rel);
-}
-
-/* Begin the directory ${rel} of the pick. */
-static int
-enter(struct tree_walk *w, const char *rel, struct stv_err **err)
-{
-	stv_auto_free char *path = bld_path_join(w->pick->path, rel);
-	struct level *l;
-
-	if (w->levels.len >= STV_MAX_TAR_DEPTH)
-		return stv_fail(err, STV_E_LIMIT,
-				"'%s' is more than %d directories deep", path,
-				STV_MAX_TAR_DEPTH);
-	l = stv_vec_push(&w->levels);
-	l->rel = stv_xstrdup(rel);
-	return w->p->source->list(w->p->source, path, collect_name, l, err);
-}
-
-/* The next name of the innermost directory. */
-static int
-walk_step(struct tree_walk *w, struct stv_err **err)
-{
-	struct level *l = &w->levels.v[w->levels.len - 1];
-	struct name *n;
-	stv_auto_free char *rel = NULL;
-	stv_auto_free char *path = NULL;
-	bool is_dir;
-
-	if (l->next == l->names.len) {
-		level_fini(l);
-		w->levels.len--;
-		return 0;
-	}
-	n = &l->names.v[l->next++];
-	rel = bld_path_join(l->rel, n->name);
-	path = bld_path_join(w->pick->path, rel);
-	is_dir = n->ent.e.type == LAY_DIR;
-	if (add_item(w->p, path, rel, &n->ent, err) < 0)
-		return -1;
-	return is_dir ? enter(w, rel, err) : 0;
-}
-
-/* All below the directory of ${pick}. */
-static int
-walk_tree(struct bld_copy_plan *p, struct bld_pick *pick, struct stv_err **err)
-{
-	struct tree_walk w = {.p = p, .pick = pick};
-	int rc = enter(&w, "", err);
-
-	while (rc == 0 && w.levels.len > 0)
-		rc = walk_step(&w, err);
-	while (w.levels.len > 0)
-		level_fini(&w.levels.v[--w.levels.len]);
-	stv_vec_fini(&w.levels);
-	return rc < 0 ? -1 : 0;
-}
-
 static int
 cmp_identity(const void *a, const void *b, void *arg)
 {
@@ -306,13 +126,15 @@ bld_plan_add(struct bld_copy_plan *p, const char *path, struct stv_err **err)
 		.path = stv_xstrdup(real),
 		.base = stv_xstrdup(bld_path_base(path)),
 		.fd = -1,
-		.is_archive_ok = p->spec->is_add && ent.e.type == LAY_FILE,
+		.is_archive_ok = p->spec->is_add &&
+				 p->spec->unpack != BLD_UNPACK_NEVER &&
+				 ent.e.type == LAY_FILE,
 		.first = p->items.len,
 	};
-	own_entry(&ent.e);
-	rc = add_item(p, real, "", &ent, err);
+	bld_plan_own_entry(&ent.e);
+	rc = bld_plan_add_item(p, real, "", &ent, err);
 	if (rc == 0 && ent.e.type == LAY_DIR)
-		rc = walk_tree(p, pick, err);
+		rc = bld_plan_walk(p, pick, err);
 	pick->n = p->items.len - pick->first;
 	if (rc == 0 && find_links(p, pick, err) < 0)
 		rc = -1;
@@ -388,15 +210,77 @@ select_pattern(struct bld_copy_plan *p, const char *path, size_t literal,
 	return 0;
 }
 
-int
-bld_plan_select(struct bld_copy_plan *p, const char *src, struct stv_err **err)
+static int
+select_path(struct bld_copy_plan *p, const char *src, struct stv_err **err)
 {
 	stv_auto_free char *path = bld_path_clean(src);
 	size_t literal = literal_len(path);
 
-	if (p->source == NULL)
-		return not_found(p, path, err);
 	if (path[literal] != '\0')
 		return select_pattern(p, path, literal, err);
 	return bld_plan_add(p, path, err);
+}
+
+/* A --parents source without wildcards must be there. */
+static int
+require_path(struct bld_copy_plan *p, const char *top, const char *rest,
+	     struct stv_err **err)
+{
+	stv_auto_free char *joined = stv_xasprintf("%s/%s", top, rest);
+	stv_auto_free char *path = bld_path_clean(joined);
+	stv_auto_free char *real = NULL;
+	struct bld_src_entry ent;
+	int rc;
+
+	if (path[literal_len(path)] != '\0')
+		return 0;
+	rc = bld_source_resolve(p->source, path, &real, &ent, err);
+	return rc == 0 ? not_found(p, path, err) : rc < 0 ? -1 : 0;
+}
+
+/*
+ * "top/./rest" of --parents: of the directory ${top} what matches the pattern
+ * ${rest}, with the directories on the way; without the pivot ${top} is the
+ * root.
+ */
+static int
+select_parents(struct bld_copy_plan *p, const char *src, struct stv_err **err)
+{
+	STV_CLEANUP(stv_strs_clear) struct stv_strs patterns = {0};
+	const char *pivot = strstr(src, "/./");
+	stv_auto_free char *top =
+		stv_xstrndup(src, pivot == NULL ? 0 : (size_t)(pivot - src));
+	char *rest = bld_path_clean(pivot == NULL ? src : pivot + 3);
+	int rc;
+
+	stv_strs_take(&patterns, rest);
+	if (require_path(p, top, rest, err) < 0)
+		return -1;
+	/* "." is everything. */
+	if (*rest != '\0' &&
+	    df_ignore_from_patterns(&patterns, &p->include, err) < 0)
+		return -1;
+	rc = select_path(p, top, err);
+	df_ignore_free(p->include);
+	p->include = NULL;
+	return rc;
+}
+
+int
+bld_plan_select(struct bld_copy_plan *p, const char *src, struct stv_err **err)
+{
+	if (p->spec->checksum != NULL) {
+		stv_fail(err, STV_E_CHECK,
+			 "--checksum cannot be checked for '%s'", src);
+		stv_err_hint(*err, "It takes one source, and that is an http "
+				   "or https URL.");
+		return -1;
+	}
+	if (p->source == NULL) {
+		stv_auto_free char *path = bld_path_clean(src);
+
+		return not_found(p, path, err);
+	}
+	return p->spec->is_parents ? select_parents(p, src, err)
+				   : select_path(p, src, err);
 }

@@ -12,6 +12,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
+#include "builder/copy_flags.h"
 #include "builder/git_ref.h"
 #include "builder/source.h"
 #include "builder/user.h"
@@ -24,8 +25,7 @@ struct transfer {
 	struct bld_copy_spec spec;
 	STV_VEC(struct bld_copy_inline) inlines;
 	char *dest;
-	char *chown;
-	char *commit;		 /* --checksum of a repository */
+	struct bld_copy_flags flags;
 	struct lay_view *source; /* of --from */
 	struct oci_config *image;
 };
@@ -37,11 +37,11 @@ transfer_fini(struct transfer *t)
 		free((void *)(uintptr_t)t->inlines.v[i].data);
 	stv_vec_fini(&t->inlines);
 	stv_strs_clear(&t->spec.srcs);
+	stv_strs_clear(&t->spec.excludes);
 	lay_view_close(t->source);
 	oci_config_free(t->image);
 	free(t->dest);
-	free(t->chown);
-	free(t->commit);
+	bld_copy_flags_fini(&t->flags);
 }
 
 static int
@@ -62,64 +62,6 @@ add_source(struct bld_stage *st, const struct df_node *node, size_t i,
 		return -1;
 	*stv_vec_push(&t->inlines) = (struct bld_copy_inline){
 		.name = h->name, .data = text, .len = strlen(text)};
-	return 0;
-}
-
-/* --chown and --chmod. */
-static int
-add_rights(struct bld_stage *st, const struct df_node *node, struct transfer *t,
-	   struct stv_err **err)
-{
-	const struct df_flag *chown = df_node_flag(node, "chown");
-	const struct df_flag *chmod = df_node_flag(node, "chmod");
-
-	if (chmod != NULL) {
-		stv_auto_free char *text = NULL;
-
-		if (bld_expand(st, chmod->value, chmod->value_span, &text,
-			       err) < 0)
-			return -1;
-		if (bld_chmod_parse(text, &t->spec.chmod, err) < 0)
-			return stv_err_at(*err, chmod->value_span);
-		t->spec.has_chmod = true;
-	}
-	if (chown != NULL) {
-		stv_auto(lay_view) *view = NULL;
-
-		if (bld_expand(st, chown->value, chown->value_span, &t->chown,
-			       err) < 0)
-			return -1;
-		if (*t->chown == '\0')
-			return 0;
-		if (bld_chown_needs_names(t->chown) &&
-		    st->config->n_diff_ids > 0 && bld_view(st, &view, err) < 0)
-			return -1;
-		if (bld_chown_resolve(view, t->chown, &t->spec.uid,
-				      &t->spec.gid, err) < 0)
-			return stv_err_at(*err, chown->value_span);
-		t->spec.has_chown = true;
-	}
-	return 0;
-}
-
-/* --keep-git-dir and --checksum, as they are for a repository. */
-static int
-add_git_flags(struct bld_stage *st, const struct df_node *node,
-	      struct transfer *t, struct stv_err **err)
-{
-	const struct df_flag *keep = df_node_flag(node, "keep-git-dir");
-	const struct df_flag *sum = df_node_flag(node, "checksum");
-	bool on = true;
-
-	t->spec.has_keep_git_dir = keep != NULL;
-	t->spec.keep_git_dir =
-		keep != NULL &&
-		(!keep->has_value || df_parse_bool(keep->value, &on) < 0 || on);
-	if (sum == NULL)
-		return 0;
-	if (bld_expand(st, sum->value, sum->value_span, &t->commit, err) < 0)
-		return -1;
-	t->spec.commit = t->commit;
 	return 0;
 }
 
@@ -195,8 +137,7 @@ transfer_make(struct bld_stage *st, const struct bld_step *step,
 	if (bld_expand(st, node->args[last].text, node->args[last].span,
 		       &t->dest, err) < 0)
 		return -1;
-	if (add_rights(st, node, t, err) < 0 ||
-	    add_git_flags(st, node, t, err) < 0 ||
+	if (bld_copy_flags(st, node, &t->spec, &t->flags, err) < 0 ||
 	    add_origin(st, step, t, err) < 0)
 		return -1;
 	t->spec.is_add = node->kind == DF_ADD;
@@ -250,7 +191,7 @@ write_layer(struct bld_stage *st, const struct transfer *t,
 	stv_auto(lay_writer) *w = NULL;
 	int r;
 
-	if (bld_view(st, &below, err) < 0 ||
+	if ((!t->flags.is_link && bld_view(st, &below, err) < 0) ||
 	    lay_writer_open(b->o->store, &opts, &w, err) < 0)
 		return -1;
 	begin_source(b, t);
@@ -289,9 +230,15 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 	for (size_t i = 0; i < t->spec.srcs.len; i++)
 		key_source(ret->key, t->spec.srcs.v[i]);
 	key_add_str(ret->key, "destination", t->dest);
-	key_add_str(ret->key, "working directory", t->spec.workdir);
-	key_add_str(ret->key, "--chown", t->chown);
+	bld_copy_flags_key(&t->flags, &t->spec, ret->key);
+	/* What is below a link does not matter, unless it says where to go. */
+	if (!t->flags.is_link || *t->dest != '/')
+		key_add_str(ret->key, "working directory", t->spec.workdir);
 	key_add_digest(ret->key, "content", &inputs);
+	if (t->flags.is_link) {
+		ret->parent_chain = (struct stv_digest){{0}};
+		ret->parent_config = (struct stv_digest){{0}};
+	}
 }
 
 /*

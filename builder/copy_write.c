@@ -1,4 +1,6 @@
 /* builder/copy_write.c - a plan of COPY or ADD becomes a layer. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +132,29 @@ put_item(struct place *pl, const struct bld_pick *pick, size_t i,
 	return bld_delta_put(pl->d, path, &e, body, group_of(pl, i), err);
 }
 
+/*
+ * A directory on the way to what was selected: BuildKit gives one that is there
+ * the source's mode, without --chmod, and nothing else.
+ */
+static int
+put_passed(struct place *pl, const struct bld_pick *pick, size_t i,
+	   const char *path, struct stv_err **err)
+{
+	const struct bld_item *it = &pl->p->items.v[i];
+	struct bld_body body = {.fd = -1};
+	struct lay_entry old;
+
+	if (bld_delta_lookup(pl->d, path, &old) == 1 && old.type == LAY_DIR) {
+		old.mode = it->e.mode;
+		return bld_delta_put(pl->d, path, &old, body, 0, err);
+	}
+	if (put_item(pl, pick, i, path, err) < 0)
+		return -1;
+	/* It was changed when its entries were made. */
+	bld_delta_set_mtime(pl->d, path, pl->dir.mtime_s, pl->dir.mtime_ns);
+	return 0;
+}
+
 /* What is in a directory goes into the directory ${dest}. */
 static int
 put_tree(struct place *pl, const struct bld_pick *pick, const char *dest,
@@ -147,10 +172,12 @@ put_tree(struct place *pl, const struct bld_pick *pick, const char *dest,
 		return -1;
 	number_links(pl, pick);
 	for (size_t i = pick->first + 1; i < pick->first + pick->n; i++) {
-		stv_auto_free char *path =
-			bld_path_join(dest, pl->p->items.v[i].rel);
+		const struct bld_item *it = &pl->p->items.v[i];
+		stv_auto_free char *path = bld_path_join(dest, it->rel);
+		int rc = it->is_passed ? put_passed(pl, pick, i, path, err)
+				       : put_item(pl, pick, i, path, err);
 
-		if (put_item(pl, pick, i, path, err) < 0)
+		if (rc < 0)
 			return -1;
 	}
 	if (bld_delta_is_made(pl->d, dest))
@@ -211,6 +238,26 @@ unpack(struct place *pl, size_t i, int fd, uint64_t offset, uint64_t size,
 	return 1;
 }
 
+/* The bytes of what may be an archive; 1: it is gone. */
+static int
+open_archive(struct place *pl, const struct bld_pick *pick, const char *path,
+	     int *ret_fd, uint64_t *ret_offset, uint64_t *ret_size,
+	     struct stv_err **err)
+{
+	struct bld_source *source = pl->p->source;
+
+	if (pick->kind == BLD_PICK_TREE)
+		return source->open(source, path, ret_fd, ret_offset, ret_size,
+				    err);
+	*ret_fd = fcntl(pick->fd, F_DUPFD_CLOEXEC, 0);
+	*ret_offset = 0;
+	*ret_size = pl->p->items.v[pick->first].e.size;
+	if (*ret_fd < 0)
+		return stv_fail_errno(err, errno, "cannot keep '%s' open",
+				      pick->base);
+	return 0;
+}
+
 /* An ADD of a file that turns out to be an archive: 1 unpacked, 0 not. */
 static int
 try_unpack(struct place *pl, const struct bld_pick *pick, struct stv_err **err)
@@ -223,13 +270,16 @@ try_unpack(struct place *pl, const struct bld_pick *pick, struct stv_err **err)
 
 	if (!pick->is_archive_ok || it->e.size == 0)
 		return 0;
-	rc = pl->p->source->open(pl->p->source, path, &fd, &offset, &size, err);
+	rc = open_archive(pl, pick, path, &fd, &offset, &size, err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	rc = bld_add_is_archive(fd, offset, size, err);
 	if (rc == 1)
 		rc = unpack(pl, pick->first, fd, offset, size, err);
-	return rc < 0 ? stv_wrap(err, "unpacking '%s'", path) : rc;
+	return rc < 0 ? stv_wrap(err, "unpacking '%s'",
+				 pick->kind == BLD_PICK_FILE ? pick->base
+							     : path)
+		      : rc;
 }
 
 static int
@@ -301,6 +351,8 @@ write_plan(struct bld_copy_plan *plan, struct lay_view *below,
 	struct bld_delta_opts opts = write_opts(plan->spec);
 	int rc;
 
+	if (bld_plan_fetch(plan, err) < 0)
+		return -1;
 	plan->is_changed = false;
 	opts.arg = plan;
 	for (size_t i = 0; i < plan->picks.len; i++)

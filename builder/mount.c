@@ -168,9 +168,10 @@ open_origin(struct bld_stage *st, const struct bld_origin *from,
 			return -1;
 		m->config = b->stages.v[from->stage]->config;
 		break;
+	case BLD_BASE_CONTEXT:
+		return bld_named_open(b, from->named, &m->context, err);
 	case BLD_BASE_IMAGE:
-		if (bld_base_load(b->o->store, from->reference, &m->image,
-				  err) < 0)
+		if (bld_base_load(b, from, &m->image, err) < 0)
 			return -1;
 		m->config = m->image;
 		break;
@@ -189,14 +190,19 @@ fill(struct bld_stage *st, const struct bld_origin *from, struct bld_mount *m,
 	m->source = bld_path_clean(o->source != NULL ? o->source : "");
 	if (m->has_from && open_origin(st, from, m, err) < 0)
 		return -1;
+	if (!m->has_from && o->type == DF_MOUNT_BIND)
+		m->context = st->b->context;
 	switch (o->type) {
 	case DF_MOUNT_BIND:
 		if (find_target(st, m, o->target != NULL ? o->target : "",
 				err) < 0)
 			return -1;
-		return bld_mount_digest(st, m, &m->content, err);
+		return bld_mount_digest(m, m->source, &m->content, err);
 	case DF_MOUNT_CACHE:
 		m->id = cache_id(o);
+		if (m->context != NULL &&
+		    bld_mount_digest(m, "", &m->content, err) < 0)
+			return -1;
 		m->name = bld_mount_cache_name(st, m);
 		break;
 	case DF_MOUNT_TMPFS:
@@ -220,8 +226,10 @@ add_mount(struct bld_mounts *ms, const struct df_flag *f,
 	struct bld_mount *m = stv_vec_push(&ms->list);
 	int r;
 
-	*m = (struct bld_mount){
-		.span = f->value_span, .overlay = BLD_OVERLAY_INIT, .fd = -1};
+	*m = (struct bld_mount){.span = f->value_span,
+				.b = ms->st->b,
+				.overlay = BLD_OVERLAY_INIT,
+				.fd = -1};
 	r = df_mount_parse(f->value, f->value_span, &x, &m->o, err);
 	m->what = stv_xasprintf("mount %zu (%s)", ms->list.len,
 				df_mount_type_name(m->o.type));

@@ -26,6 +26,8 @@
 #include "builder/overlay.h"
 #include "builder/sandbox/spec.h"
 
+struct bld_build;      /* builder/build_internal.h */
+struct bld_context;    /* builder/context.h */
 struct bld_origin;     /* builder/build_internal.h */
 struct bld_ssh_proxy;  /* builder/ssh_proxy.h */
 struct bld_stage;      /* builder/build_internal.h */
@@ -45,12 +47,18 @@ struct bld_mount {
 	char *source; /* cleaned, "" is the root */
 	char *id;     /* CACHE, SECRET, SSH: with the defaults */
 
-	/* BIND and CACHE: where it comes from; NULL config: see has_from. */
+	/*
+	 * BIND and CACHE: where it comes from: files of a context (looked at
+	 * with the build's context_lock only), or ${view}.
+	 */
 	bool has_from;
+	struct bld_build *b;
+	struct bld_context *context; /* borrowed */
 	struct oci_config *image; /* owned, of an image */
 	const struct oci_config *config;
 	struct lay_view *view;
-	struct stv_digest content; /* BIND: of all that can be seen in it */
+	/* BIND: of all that can be seen in it; CACHE: of a ${context} */
+	struct stv_digest content;
 	struct stv_digest name;	   /* CACHE: of its directory */
 
 	/* While the command runs. */
@@ -121,10 +129,10 @@ int bld_mount_bind(struct bld_stage *st, struct bld_mount *m,
 		   struct sbx_mount *ret, struct stv_err **err);
 
 /*
- * bld_mount_digest(st, m, ret, err): of all that can be seen in a bind from
- * the context or a stage, at its source.
+ * bld_mount_digest(m, path, ret, err): of all that can be seen at ${path} of
+ * where a bind, or a cache's beginning, comes from.
  */
-int bld_mount_digest(struct bld_stage *st, const struct bld_mount *m,
+int bld_mount_digest(const struct bld_mount *m, const char *path,
 		     struct stv_digest *ret, struct stv_err **err);
 
 /*

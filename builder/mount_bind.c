@@ -34,35 +34,34 @@
 
 /* As in copy_step.c: the context belongs to one thread at a time. */
 static void
-begin_work(struct bld_build *b, const struct bld_mount *m)
+begin_work(const struct bld_mount *m)
 {
-	bld_unlock(b);
-	if (!m->has_from)
-		(void)pthread_mutex_lock(&b->context_lock);
+	bld_unlock(m->b);
+	if (m->context != NULL)
+		(void)pthread_mutex_lock(&m->b->context_lock);
 }
 
 static void
-end_work(struct bld_build *b, const struct bld_mount *m)
+end_work(const struct bld_mount *m)
 {
-	if (!m->has_from)
-		(void)pthread_mutex_unlock(&b->context_lock);
-	bld_lock(b);
+	if (m->context != NULL)
+		(void)pthread_mutex_unlock(&m->b->context_lock);
+	bld_lock(m->b);
 }
 
 int
-bld_mount_digest(struct bld_stage *st, const struct bld_mount *m,
+bld_mount_digest(const struct bld_mount *m, const char *path,
 		 struct stv_digest *ret, struct stv_err **err)
 {
-	struct bld_build *b = st->b;
 	int r;
 
-	if (!m->has_from && b->context == NULL)
+	if (m->view == NULL && m->context == NULL)
 		return stv_fail(err, STV_E_INPUT,
 				"there is no build context to mount");
-	begin_work(b, m);
-	r = m->has_from ? bld_view_digest(m->view, m->source, ret, err)
-			: bld_context_digest(b->context, m->source, ret, err);
-	end_work(b, m);
+	begin_work(m);
+	r = m->context != NULL ? bld_context_digest(m->context, path, ret, err)
+			       : bld_view_digest(m->view, path, ret, err);
+	end_work(m);
 	return r;
 }
 
@@ -73,9 +72,9 @@ bld_mounts_is_same(struct bld_mounts *ms, struct stv_err **err)
 		const struct bld_mount *m = &ms->list.v[i];
 		struct stv_digest now;
 
-		if (m->o.type != DF_MOUNT_BIND || m->has_from)
+		if (m->o.type != DF_MOUNT_BIND || m->context == NULL)
 			continue;
-		if (bld_mount_digest(ms->st, m, &now, err) < 0) {
+		if (bld_mount_digest(m, m->source, &now, err) < 0) {
 			/* What went away is another content, too. */
 			if (stv_err_code(*err) != STV_E_INPUT)
 				return -1;
@@ -184,15 +183,13 @@ is_as_it_is(struct bld_context *ctx, const char *path, struct stv_err **err)
 
 /* A copy of ${path} in the store's tmp/. */
 static int
-copy_context(struct bld_stage *st, struct bld_mount *m, const char *path,
-	     struct stv_err **err)
+copy_context(struct bld_mount *m, const char *path, struct stv_err **err)
 {
-	struct bld_build *b = st->b;
 	stv_auto_fd dir = -1;
 
-	if (cas_store_tmpdir(b->o->store, &m->copy, &dir, err) < 0)
+	if (cas_store_tmpdir(m->b->o->store, &m->copy, &dir, err) < 0)
 		return -1;
-	if (bld_tree_write(bld_context_source(b->context), path, dir, "copy",
+	if (bld_tree_write(bld_context_source(m->context), path, dir, "copy",
 			   err) < 0)
 		return stv_wrap(err, "copying the context for a mount");
 	m->fd = openat(dir, "copy", O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -203,9 +200,9 @@ copy_context(struct bld_stage *st, struct bld_mount *m, const char *path,
 }
 
 static int
-open_context(struct bld_stage *st, struct bld_mount *m, struct stv_err **err)
+open_context(struct bld_mount *m, struct stv_err **err)
 {
-	struct bld_context *ctx = st->b->context;
+	struct bld_context *ctx = m->context;
 	struct bld_source *s = bld_context_source(ctx);
 	stv_auto_free char *real = NULL;
 	struct bld_src_entry ent;
@@ -220,7 +217,7 @@ open_context(struct bld_stage *st, struct bld_mount *m, struct stv_err **err)
 	else if (r == 1)
 		r = 0;
 	if (r == 0)
-		return copy_context(st, m, real, err);
+		return copy_context(m, real, err);
 	if (r < 0)
 		return -1;
 	m->fd = stv_fsat_open_nolinks(bld_context_fd(ctx),
@@ -260,10 +257,10 @@ bld_mount_bind(struct bld_stage *st, struct bld_mount *m, struct sbx_mount *ret,
 {
 	int r;
 
-	begin_work(st->b, m);
-	r = m->has_from ? bind_layers(st, m, ret, err)
-			: open_context(st, m, err);
-	end_work(st->b, m);
+	begin_work(m);
+	r = m->context != NULL ? open_context(m, err)
+			       : bind_layers(st, m, ret, err);
+	end_work(m);
 	ret->source_fd = m->fd;
 	return r;
 }

@@ -16,6 +16,7 @@
 #include "core/mem.h"
 
 #include "builder/build_internal.h"
+#include "builder/context.h"
 #include "builder/mount.h"
 #include "builder/source.h"
 #include "builder/tree.h"
@@ -66,6 +67,8 @@ bld_mount_cache_name(const struct bld_stage *st, const struct bld_mount *m)
 	for (size_t i = 0; c != NULL && i < c->n_diff_ids; i++)
 		stv_hash_add(h, c->diff_ids[i].bytes,
 			     sizeof(c->diff_ids[i].bytes));
+	if (m->context != NULL)
+		stv_hash_add(h, m->content.bytes, sizeof(m->content.bytes));
 	add_number(h, has_attributes(m));
 	if (has_attributes(m)) {
 		add_number(h, m->o.uid);
@@ -81,7 +84,7 @@ fill(void *arg, int dir, struct stv_err **err)
 {
 	const struct bld_mount *m = arg;
 	struct bld_source *s;
-	int r;
+	int r = 0;
 
 	if (has_attributes(m)) {
 		if (fchown(dir, m->o.uid, m->o.gid) < 0 ||
@@ -90,11 +93,16 @@ fill(void *arg, int dir, struct stv_err **err)
 					      "cannot set up a cache mount");
 		return 0;
 	}
-	if (m->view == NULL)
-		return 0;
-	s = bld_source_view(m->view);
-	r = bld_tree_write(s, "", dir, "", err);
-	bld_source_view_free(s);
+	if (m->context != NULL) {
+		(void)pthread_mutex_lock(&m->b->context_lock);
+		r = bld_tree_write(bld_context_source(m->context), "", dir, "",
+				   err);
+		(void)pthread_mutex_unlock(&m->b->context_lock);
+	} else if (m->view != NULL) {
+		s = bld_source_view(m->view);
+		r = bld_tree_write(s, "", dir, "", err);
+		bld_source_view_free(s);
+	}
 	return r < 0 ? stv_wrap(err, "filling the cache mount '%s'", m->id) : 0;
 }
 

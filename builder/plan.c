@@ -9,7 +9,6 @@
 #include "registry/ref.h"
 
 #include "builder/build_internal.h"
-#include "builder/git_ref.h"
 #include "builder/mount.h"
 
 void
@@ -55,24 +54,8 @@ static const struct unsupported {
 	enum df_kind kind;
 	const char *flag;
 } unsupported[] = {
-	{DF_RUN, "device"},   {DF_COPY, "link"},	{DF_COPY, "parents"},
-	{DF_COPY, "exclude"}, {DF_ADD, "link"},		{DF_ADD, "exclude"},
-	{DF_ADD, "checksum"}, {DF_ADD, "unpack"},
+	{DF_RUN, "device"},
 };
-
-/* Is the first source a repository, whose --checksum is a commit? */
-static bool
-is_repository(const struct df_node *node)
-{
-	bld_auto_git_ref ref = {0};
-	struct stv_err *ignored = NULL;
-	int rc = node->n_args == 0 ? 0
-				   : bld_git_ref_parse(node->args[0].text, &ref,
-						       &ignored);
-
-	stv_err_clear(&ignored);
-	return rc != 0;
-}
 
 int
 bld_plan_supported(const struct df_node *node, struct stv_err **err)
@@ -82,9 +65,6 @@ bld_plan_supported(const struct df_node *node, struct stv_err **err)
 			if (unsupported[k].kind != node->kind ||
 			    strcmp(unsupported[k].flag, node->flags[i].name) !=
 				    0)
-				continue;
-			if (strcmp(unsupported[k].flag, "checksum") == 0 &&
-			    is_repository(node))
 				continue;
 			stv_fail(err, STV_E_CHECK,
 				 "%s --%s is not supported by this version",

@@ -108,6 +108,7 @@ bld_cache_begin(struct bld_stage *st, const struct bld_step *step,
 
 	*ret = (struct bld_cached){.lock_fd = -1};
 	oci_runconfig_write(&st->config->config, &config);
+	ret->parent_chain = st->chain;
 	ret->parent_config = stv_digest_of(stv_buf_str(&config), config.len);
 	ret->where = stv_xasprintf(
 		"%s|%s|%zu|%u", st->b->o->file_name,
@@ -150,7 +151,7 @@ look_up(struct bld_stage *st, struct bld_cached *c, struct bld_outcome *ret,
 	struct stv_err **err)
 {
 	struct cas_record rec;
-	int r = cas_record_get(st->b->o->store, &c->digest, &st->chain,
+	int r = cas_record_get(st->b->o->store, &c->digest, &c->parent_chain,
 			       &c->parent_config, &rec, err);
 
 	if (r <= 0)
@@ -198,7 +199,7 @@ lock_key(struct bld_stage *st, struct bld_cached *c, struct bld_outcome *ret,
 	char hex[STV_DIGEST_STR_MAX];
 
 	stv_hash_add(h, c->digest.bytes, sizeof(c->digest.bytes));
-	stv_hash_add(h, st->chain.bytes, sizeof(st->chain.bytes));
+	stv_hash_add(h, c->parent_chain.bytes, sizeof(c->parent_chain.bytes));
 	stv_hash_add(h, c->parent_config.bytes, sizeof(c->parent_config.bytes));
 	id = stv_hash_end(h);
 	for (;;) {
@@ -251,7 +252,7 @@ bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 {
 	stv_auto_buf preimage = STV_BUF_INIT(STV_MAX_EXPANDED_TOTAL);
 	struct cas_record rec = {
-		.parent_chain = st->chain,
+		.parent_chain = c->parent_chain,
 		.parent_config = c->parent_config,
 		.has_layer = out->has_layer,
 		.diff_id = out->diff_id,

@@ -97,6 +97,7 @@ compile(struct df_ignore *ig, struct pattern *p, const char *text, size_t len,
 	struct stv_err **err)
 {
 	stv_auto_free char *cleaned = NULL;
+	bool is_rooted;
 
 	if (*text == '!') {
 		p->is_exception = true;
@@ -108,9 +109,10 @@ compile(struct df_ignore *ig, struct pattern *p, const char *text, size_t len,
 					   err);
 	}
 	cleaned = clean(text, len);
-	p->glob = df_glob_new(
-		cleaned[0] == '/' && cleaned[1] != '\0' ? cleaned + 1 : cleaned,
-		true);
+	/* Only in a file a leading slash stands for the root of the context. */
+	is_rooted =
+		p->span.file != 0 && cleaned[0] == '/' && cleaned[1] != '\0';
+	p->glob = df_glob_new(cleaned + is_rooted, true);
 	if (p->glob == NULL)
 		return bad_pattern(p, "malformed pattern", err);
 	return 0;
@@ -268,22 +270,32 @@ df_ignore_match(const struct df_ignore *ig, const char *path, bool is_dir,
 	return is_ignored;
 }
 
-bool
-df_ignore_may_contain(const struct df_ignore *ig, const char *dir)
+/* Can a pattern with or without '!' match below ${dir}? */
+static bool
+may_begin(const struct df_ignore *ig, const char *dir, bool is_exception)
 {
 	struct df_path points = {0};
-	stv_auto_free char *below = NULL;
+	stv_auto_free char *below = stv_xasprintf("%s/", dir);
 	bool may = false;
 
-	if (ig == NULL || ig->n_exceptions == 0)
-		return false;
-	below = stv_xasprintf("%s/", dir);
 	df_path_set(&points, below, strlen(below));
 	for (size_t i = 0; i < ig->patterns.len && !may; i++)
-		may = ig->patterns.v[i].is_exception &&
+		may = ig->patterns.v[i].is_exception == is_exception &&
 		      df_glob_may_begin(ig->patterns.v[i].glob, &points);
 	df_path_fini(&points);
 	return may;
+}
+
+bool
+df_ignore_may_contain(const struct df_ignore *ig, const char *dir)
+{
+	return ig != NULL && ig->n_exceptions > 0 && may_begin(ig, dir, true);
+}
+
+bool
+df_ignore_may_match_below(const struct df_ignore *ig, const char *dir)
+{
+	return ig != NULL && may_begin(ig, dir, false);
 }
 
 struct df_ignore_dir *

@@ -38,7 +38,8 @@ int df_ignore_parse(const struct stv_sources *sources, uint32_t file,
 
 /*
  * df_ignore_from_patterns(patterns, ret, err): from a list, as --exclude gives
- * it; lines are then positions in the list, from 1.
+ * it; lines are then positions in the list, from 1.  Other than in a file a
+ * leading slash stays, and matches nothing.
  * Owns, Errors: as df_ignore_parse(), without a place.
  */
 int df_ignore_from_patterns(const struct stv_strs *patterns,
@@ -74,6 +75,13 @@ bool df_ignore_match(const struct df_ignore *ig, const char *path, bool is_dir,
  * walked; its own entry (and its parents') comes back with what is found.
  */
 bool df_ignore_may_contain(const struct df_ignore *ig, const char *dir);
+
+/*
+ * df_ignore_may_match_below(ig, dir): can anything below the directory ${dir}
+ * match a pattern without '!'?  For lists that say what is wanted (COPY
+ * --parents); NULL wants nothing.
+ */
+bool df_ignore_may_match_below(const struct df_ignore *ig, const char *dir);
 
 /*
  * What the patterns said of a directory, so that a walk looks at each pattern

@@ -1,4 +1,4 @@
-/* builder/test/test_user.c - USER, --chown and --chmod. */
+/* builder/test/test_user.c - USER and --chown. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "core/limits.h"
 #include "core/mem.h"
 
-#include "builder/chmod.h"
 #include "builder/user.h"
 
 /* The files of the reference's base image. */
@@ -297,101 +296,4 @@ Test(user, names_mean_nothing_on_top_of_scratch)
 	cr_assert_eq(bld_chown_resolve(NULL, "5", &uid, &gid, &err), 0);
 	cr_expect_eq(uid, 5);
 	cr_expect_eq(gid, 5);
-}
-
-/* ---- --chmod --------------------------------------------------------------
- */
-
-struct mode_row {
-	char text[32];
-	uint32_t from;
-	int is_dir;
-	uint32_t to;
-};
-
-ParameterizedTestParameters(chmod, what_a_mode_becomes)
-{
-	static struct mode_row rows[] = {
-		{"0", 0644, 0, 0},
-		{"600", 0644, 0, 0600},
-		{"0755", 0644, 1, 0755},
-		{"4755", 0644, 0, 04755},
-		{"1777", 0644, 0, 01777},
-		{"7777", 0, 0, 07777},
-		{"07777", 0, 0, 07777},
-		{"u=rwX,go=rX", 0644, 0, 0644},
-		{"u=rwX,go=rX", 0755, 0, 0755},
-		{"u=rwX,go=rX", 0700, 1, 0755},
-		{"go-r", 0644, 0, 0600},
-		{"go-r", 0755, 1, 0711},
-		{"a+x", 0644, 0, 0755},
-		{"+x", 0644, 0, 0755},
-		{"u+s,o=", 0755, 0, 04750},
-		{"g=u", 0644, 0, 0664},
-		{"g=u", 0755, 1, 0775},
-		{"o=g", 0750, 0, 0755},
-		{"a=", 07777, 0, 0},
-		{"u-s", 04755, 0, 0755},
-		{"g+s", 0755, 1, 02755},
-		{"ug+s", 0755, 0, 06755},
-		{"+t", 0755, 1, 01755},
-		{"u+s", 0755, 0, 04755},
-		{"u=rw,u+x", 0, 0, 0700},
-		{"u=rw+x", 0, 0, 0700},
-		{"a-w", 0666, 0, 0444},
-		{"u=g", 0070, 0, 0770},
-		{"a=X", 0644, 0, 0},
-		{"a+X", 0645, 0, 0755},
-	};
-
-	return cr_make_param_array(struct mode_row, rows,
-				   sizeof(rows) / sizeof(rows[0]));
-}
-
-ParameterizedTest(struct mode_row *row, chmod, what_a_mode_becomes)
-{
-	struct bld_chmod c;
-	struct stv_err *err = NULL;
-
-	cr_assert_eq(bld_chmod_parse(row->text, &c, &err), 0, "%s", row->text);
-	cr_expect_eq(bld_chmod_apply(&c, row->from, row->is_dir != 0), row->to,
-		     "%s of %04o is %04o", row->text, row->from,
-		     bld_chmod_apply(&c, row->from, row->is_dir != 0));
-}
-
-Test(chmod, what_is_no_mode_is_refused)
-{
-	static const char *const bad[] = {
-		"",	 "999",	  "8",	   "10000", "77777777777777777777",
-		"u=q",	 "u",	  "rwx",   "u=rw,", ",u=r",
-		"u=r;x", "-1",	  "0755x", " 755",  "u = r",
-		"ux",	 "u=r,g", "=rz",
-	};
-	struct bld_chmod c;
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct stv_err *err = NULL;
-
-		cr_assert_eq(bld_chmod_parse(bad[i], &c, &err), -1, "'%s'",
-			     bad[i]);
-		cr_expect_eq(stv_err_code(err), STV_E_CHECK);
-		cr_expect_not_null(strstr(stv_err_msg(err), bad[i]));
-		stv_err_free(err);
-	}
-}
-
-Test(chmod, clauses_have_a_limit)
-{
-	struct stv_buf b = STV_BUF_INIT(1000);
-	struct bld_chmod c;
-	struct stv_err *err = NULL;
-
-	stv_buf_adds(&b, "u+r");
-	for (int i = 0; i < BLD_CHMOD_MAX_CLAUSES - 1; i++)
-		stv_buf_adds(&b, ",u+r");
-	cr_expect_eq(bld_chmod_parse(stv_buf_str(&b), &c, &err), 0);
-	stv_buf_adds(&b, ",u+r");
-	cr_expect_eq(bld_chmod_parse(stv_buf_str(&b), &c, &err), -1);
-	stv_err_free(err);
-	stv_buf_fini(&b);
 }

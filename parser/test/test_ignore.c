@@ -259,6 +259,51 @@ Test(ignore, a_list_of_patterns_counts_its_positions)
 	stv_strs_clear(&list);
 }
 
+Test(ignore, in_a_list_a_leading_slash_stays)
+{
+	struct stv_strs list = {0};
+	struct stv_err *err = NULL;
+	struct df_ignore *ig = NULL;
+
+	stv_strs_add(&list, "/a");
+	stv_strs_add(&list, "./b");
+	cr_assert_eq(df_ignore_from_patterns(&list, &ig, &err), 0);
+	cr_expect_not(df_ignore_match(ig, "a", false, NULL));
+	cr_expect(df_ignore_match(ig, "b", false, NULL));
+	df_ignore_free(ig);
+	stv_strs_clear(&list);
+}
+
+Test(ignore, what_a_list_wants_may_lie_below)
+{
+	static const struct {
+		char pattern[16];
+		char dir[16];
+		bool may;
+	} rows[] = {
+		{"a/b/c", "a", true},	   {"a/b/c", "a/b", true},
+		{"a/b/c", "a/c", false},   {"a/b/c", "a/b/c", false},
+		{"a/*/c", "a/x", true},	   {"a/*/c", "b", false},
+		{"**/c", "x/y/z", true},   {"!a/b", "a", false},
+		{"a/b?/**", "a/bc", true}, {"a/b?/**", "a/b", false},
+	};
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(rows); i++) {
+		struct stv_strs list = {0};
+		struct stv_err *err = NULL;
+		struct df_ignore *ig = NULL;
+
+		stv_strs_add(&list, rows[i].pattern);
+		cr_assert_eq(df_ignore_from_patterns(&list, &ig, &err), 0);
+		cr_expect_eq(df_ignore_may_match_below(ig, rows[i].dir),
+			     rows[i].may, "%s, %s", rows[i].pattern,
+			     rows[i].dir);
+		df_ignore_free(ig);
+		stv_strs_clear(&list);
+	}
+	cr_expect_not(df_ignore_may_match_below(NULL, "a"));
+}
+
 struct glob_case {
 	char pattern[24];
 	char name[16];

@@ -1,0 +1,2 @@
+chmod 600 d/f
+chmod 700 d/s

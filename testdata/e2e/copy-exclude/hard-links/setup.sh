@@ -1,0 +1,2 @@
+ln src/x src/y
+ln src/x src/z

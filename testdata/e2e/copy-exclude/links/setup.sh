@@ -1,0 +1,2 @@
+ln -s a/two.md src/l
+ln -s a src/d

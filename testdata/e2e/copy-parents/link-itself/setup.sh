@@ -1,0 +1,2 @@
+ln -s a/b l
+ln -s c/f.txt a/b/k
