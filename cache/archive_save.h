@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "core/digest.h"
+#include "core/oci.h"
 #include "core/strs.h"
 
 struct cas_store; /* cache/store.h */
@@ -26,6 +27,7 @@ enum cas_archive_format {
 struct cas_save_image {
 	struct stv_digest manifest; /* of an image of the store */
 	struct stv_strs names;	    /* normal form; may be empty */
+	struct stv_pairs annotations; /* of its descriptors in index.json */
 };
 
 /*

@@ -11,6 +11,8 @@
 const struct cmd_opt cmd_build_opts[] = {
 	LIST("add-host", 0, "NAME:ADDRESS", add_hosts,
 	     "a line for /etc/hosts of each RUN"),
+	LIST("annotation", 0, "[PLACE:]KEY=VALUE", annotations,
+	     "an annotation of the image's manifest"),
 	LIST("build-arg", 0, "NAME[=VALUE]", build_args,
 	     "set an ARG; without a value from the environment"),
 	STR("file", 'f', "FILE", file,
@@ -37,8 +39,9 @@ const struct cmd_opt cmd_build_opts[] = {
 	STR("shm-size", 0, "SIZE", shm_size, "size of /dev/shm (default 64m)"),
 	STR("store-max", 0, "SIZE", store_max,
 	    "largest size of the store after the build; 0: no bound"),
-	LIST("tag", 't', "NAME[:TAG]", tags, "a name for the image"),
-	STR("target", 0, "STAGE", target, "the stage to build"),
+	LIST("tag", 't', "NAME[:TAG][=STAGE]", tags,
+	     "a name for the image, or for that of a stage"),
+	LIST("target", 0, "STAGE", targets, "a stage to build"),
 	LIST("ulimit", 0, "NAME=SOFT[:HARD]", ulimits,
 	     "a resource limit of each RUN"),
 
@@ -50,7 +53,6 @@ const struct cmd_opt cmd_build_opts[] = {
 	CMD_MOOT("load"),
 
 	CMD_LATER_STR("allow", 0),
-	CMD_LATER_STR("annotation", 0),
 	CMD_LATER_STR("attest", 0),
 	CMD_LATER_STR("build-context", 0),
 	CMD_LATER_STR("cache-from", 0),

@@ -11,11 +11,13 @@
 /* As typed; cmd_build.c makes a struct bld_opts of it. */
 struct build_values {
 	struct stv_strs add_hosts;
+	struct stv_strs annotations;
 	struct stv_strs build_args;
 	struct stv_strs labels;
 	struct stv_strs no_cache_filters;
 	struct stv_strs outputs;
 	struct stv_strs tags;
+	struct stv_strs targets;
 	struct stv_strs ulimits;
 	const char *file;
 	const char *iidfile;
@@ -26,7 +28,6 @@ struct build_values {
 	const char *progress;
 	const char *shm_size;
 	const char *store_max;
-	const char *target;
 	bool is_quiet;
 	bool no_cache;
 	bool no_sync;

@@ -29,6 +29,7 @@ struct works {
 	struct cas_store *store;
 	struct cas_lease *lease;
 	struct bld_opts o; /* tests change it before works_build() */
+	struct bld_target target; /* the one of ${o} */
 	/* of the last build */
 	struct stv_sources *sources;
 	struct stv_diags diags;

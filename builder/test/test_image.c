@@ -18,8 +18,8 @@ Test(image, it_is_in_the_store_under_its_tags)
 
 	works_open(&w);
 	works_file(&w, "a", "text");
-	stv_strs_add(&w.o.tags, "docker.io/library/one:latest");
-	stv_strs_add(&w.o.tags, "docker.io/library/two:3");
+	stv_strs_add(&w.target.tags, "docker.io/library/one:latest");
+	stv_strs_add(&w.target.tags, "docker.io/library/two:3");
 	stv_pairs_set(&w.o.labels, "from", "outside");
 	works_ok(&w, text);
 	cr_assert_eq(
@@ -80,9 +80,9 @@ Test(image, an_image_is_a_base_by_name_and_by_digest)
 
 	works_open(&w);
 	works_file(&w, "a", "text");
-	stv_strs_add(&w.o.tags, "docker.io/library/base:latest");
+	stv_strs_add(&w.target.tags, "docker.io/library/base:latest");
 	works_ok(&w, text);
-	stv_strs_clear(&w.o.tags);
+	stv_strs_clear(&w.target.tags);
 	stv_buf_addf(&b, "FROM base@%s\nCOPY --from=base /a /b\n",
 		     stv_digest_str(&w.result.image.manifest, digest));
 	works_ok(&w, stv_buf_str(&b));
