@@ -164,6 +164,15 @@ take_outputs(const struct build_values *v, struct build_request *r,
 		rc = cmd_annotation_parse(v->annotations.v[i], &platform,
 					  &r->annotations, err);
 	stv_platform_fini(&platform);
+	for (size_t i = 0; i < r->outputs.len && rc == 0; i++) {
+		if (r->outputs.v[i].oci_types != CMD_OFF ||
+		    r->annotations.manifest.len == 0)
+			continue;
+		rc = stv_fail(err, STV_E_USAGE,
+			      "--annotation: docker's media types of --output "
+			      "have no annotations");
+		stv_err_hint(*err, "Leave oci-mediatypes=false out.");
+	}
 	return rc;
 }
 

@@ -147,7 +147,11 @@ take_output_names(struct build *b)
 {
 	for (size_t i = 0; i < b->r.outputs.len; i++) {
 		const struct cmd_output *o = &b->r.outputs.v[i];
-		struct stv_strs *tags = &b->r.targets.list.v[0].tags;
+		size_t at = o->target == NULL
+				    ? 0
+				    : cmd_targets_find(&b->r.targets,
+						       o->target);
+		struct stv_strs *tags = &b->r.targets.list.v[at].tags;
 
 		for (size_t k = 0;
 		     o->type == CMD_OUTPUT_IMAGE && k < o->names.len; k++)

@@ -224,7 +224,7 @@ static const struct key {
 	int (*take)(const struct field *f, struct stv_err **err);
 } keys[] = {
 	{"dest", OF_DEST, take_dest},
-	{"target", OF_DEST, take_target},
+	{"target", OF_DEST | OF_IMAGE, take_target},
 	{"name", OF_IMAGE, take_name},
 	{"tar", OF_ARCHIVE, take_tar},
 	{"compression", OF_ARCHIVE, take_compression},
