@@ -49,6 +49,48 @@ first_time(struct bld_build *b, const struct bld_stage *st,
 	return 0;
 }
 
+/*
+ * Times of lines that have none, as BuildKit gives them: that of the layer
+ * before, and before the first new layer that one's.  NULL: there is no time.
+ */
+static const char *
+first_known(const struct oci_config *c)
+{
+	const char *found = NULL;
+	bool is_missing = false;
+
+	for (size_t i = 0; i < c->n_history; i++) {
+		if (c->history[i].created == NULL) {
+			is_missing = true;
+			continue;
+		}
+		found = c->history[i].created;
+		if (is_missing)
+			break;
+	}
+	return found;
+}
+
+static void
+fill_times(struct oci_config *c)
+{
+	const char *time = first_known(c);
+	bool is_missing = false;
+
+	if (time == NULL)
+		time = c->created;
+	for (size_t i = 0; i < c->n_history; i++) {
+		struct oci_history *h = &c->history[i];
+
+		if (h->created == NULL) {
+			is_missing = true;
+			h->created = stv_xstrdup(time);
+		} else if (is_missing) {
+			time = h->created;
+		}
+	}
+}
+
 static int
 finish_config(struct bld_build *b, const struct bld_stage *st,
 	      struct oci_config *c, struct stv_err **err)
@@ -60,13 +102,9 @@ finish_config(struct bld_build *b, const struct bld_stage *st,
 	c->created = NULL;
 	if (st->created != NULL)
 		c->created = stv_xstrdup(st->created);
-	else if (b->o->has_epoch)
-		c->created = oci_time(b->o->epoch, 0);
 	else if (first_time(b, st, c, &c->created, err) < 0)
 		return -1;
-	for (size_t i = 0; i < c->n_history; i++)
-		if (c->history[i].created == NULL)
-			c->history[i].created = stv_xstrdup(c->created);
+	fill_times(c);
 	return 0;
 }
 

@@ -370,6 +370,10 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 		stv_strs_copy(&st->declared, &under->declared);
 		break;
 	}
+	if (b->o->has_epoch) {
+		free(st->created);
+		st->created = oci_time(b->o->epoch, 0);
+	}
 	if (check_platform(st, err) < 0)
 		return -1;
 	st->chain = chain_of(st->config);

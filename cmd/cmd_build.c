@@ -47,6 +47,7 @@ struct build {
 	struct cas_lease *lease;
 	struct stv_sink *sink;
 	struct ui *ui;
+	struct bld_target *targets; /* with the names of type=image */
 	struct bld_result *results; /* of each target */
 	struct cmd_made made;
 };
@@ -141,22 +142,38 @@ take_epoch(struct build *b, struct bld_opts *o, struct stv_err **err)
 	return cmd_epoch_parse(text, &o->epoch, err);
 }
 
-/* name= of type=image: more tags. */
+/* The targets; name= of type=image is more tags, which archives do not name. */
 static void
-take_output_names(struct build *b)
+take_targets(struct build *b, struct bld_opts *o)
 {
-	for (size_t i = 0; i < b->r.outputs.len; i++) {
-		const struct cmd_output *o = &b->r.outputs.v[i];
-		size_t at = o->target == NULL
-				    ? 0
-				    : cmd_targets_find(&b->r.targets,
-						       o->target);
-		struct stv_strs *tags = &b->r.targets.list.v[at].tags;
+	const struct cmd_targets *t = &b->r.targets;
 
-		for (size_t k = 0;
-		     o->type == CMD_OUTPUT_IMAGE && k < o->names.len; k++)
-			if (!stv_strs_has(tags, o->names.v[k]))
-				stv_strs_add(tags, o->names.v[k]);
+	b->made.n = t->list.len;
+	b->made.targets = t->list.v;
+	b->made.annotations = &b->r.annotations;
+	b->made.written = stv_xcalloc(t->list.len, sizeof(*b->made.written));
+	b->made.results = b->results =
+		stv_xcalloc(t->list.len, sizeof(*b->results));
+	o->n_targets = t->list.len;
+	o->targets = b->targets =
+		stv_xcalloc(t->list.len, sizeof(*b->targets));
+	for (size_t i = 0; i < t->list.len; i++) {
+		b->targets[i].stage = t->list.v[i].stage;
+		stv_strs_copy(&b->targets[i].tags, &t->list.v[i].tags);
+	}
+	for (size_t i = 0; i < b->r.outputs.len; i++) {
+		const struct cmd_output *out = &b->r.outputs.v[i];
+		size_t at = out->target == NULL
+				    ? 0
+				    : cmd_targets_find(t, out->target);
+
+		for (size_t k = 0; out->type == CMD_OUTPUT_IMAGE &&
+				   k < out->names.len;
+		     k++)
+			if (!stv_strs_has(&b->targets[at].tags,
+					  out->names.v[k]))
+				stv_strs_add(&b->targets[at].tags,
+					     out->names.v[k]);
 	}
 }
 
@@ -173,8 +190,6 @@ execute(struct build *b, struct stv_err **err)
 		.context_path = b->context,
 		.ignore_file = b->ignore_file,
 		.ignore_name = b->ignore_name,
-		.targets = b->r.targets.list.v,
-		.n_targets = b->r.targets.list.len,
 		.labels = b->r.labels,
 		.annotations = b->r.annotations.manifest,
 		.no_cache_filters = b->r.no_cache_stages,
@@ -190,15 +205,7 @@ execute(struct build *b, struct stv_err **err)
 	};
 	int rc;
 
-	take_output_names(b);
-	b->made = (struct cmd_made){
-		.targets = o.targets,
-		.n = o.n_targets,
-		.annotations = &b->r.annotations,
-		.written = stv_xcalloc(o.n_targets, sizeof(*b->made.written)),
-	};
-	b->results = stv_xcalloc(o.n_targets, sizeof(*b->results));
-	b->made.results = b->results;
+	take_targets(b, &o);
 	if (take_epoch(b, &o, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->r.args.len; i++)
@@ -291,7 +298,7 @@ tell_names(struct build *b)
 	if (wants_no_image(b))
 		return;
 	for (size_t i = 0; i < b->made.n; i++) {
-		const struct bld_target *t = &b->made.targets[i];
+		const struct bld_target *t = &b->targets[i];
 
 		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
 			  stv_digest_str(&b->results[i].image.config, id));
@@ -373,7 +380,9 @@ end(struct build *b)
 	for (size_t i = 0; i < b->made.n; i++) {
 		bld_result_fini(&b->results[i]);
 		oci_descriptor_fini(&b->made.written[i]);
+		stv_strs_clear(&b->targets[i].tags);
 	}
+	free(b->targets);
 	free(b->results);
 	free(b->made.written);
 	cas_store_close(b->store);

@@ -1,6 +1,7 @@
 /* builder/test/test_image.c - config, manifest, tags and times of a build. */
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache/blob.h"
 #include "cache/meta.h"
@@ -228,5 +229,23 @@ Test(image, files_keep_their_times_where_that_is_asked_for)
 	works_ok(&w, text);
 	cr_expect(
 		stv_digest_equal(&clamped, &w.result.image.manifest));
+	works_close(&w);
+}
+
+Test(image, lines_without_a_layer_have_the_time_of_a_layer)
+{
+	const struct oci_history *h;
+	struct works w;
+
+	works_open(&w);
+	works_file(&w, "a", "text");
+	works_ok(&w, "FROM scratch\nCOPY a /a\n");
+	(void)usleep(1100000);
+	works_ok(&w, "FROM scratch\nCOPY a /a\nENV A=1\nCOPY a /b\nENV B=1\n");
+	h = w.result.config->history;
+	cr_assert_eq(w.result.config->n_history, 4);
+	cr_expect_str_neq(h[0].created, h[2].created);
+	cr_expect_str_eq(h[1].created, h[2].created, "the first new layer's");
+	cr_expect_str_eq(h[3].created, h[2].created, "the layer's before");
 	works_close(&w);
 }
