@@ -100,9 +100,9 @@ void bld_result_fini(struct bld_result *r);
 
 /*
  * bld_build(o, ret, err): build the targets, put the images and their tags into
- * the store, once all stages are done.  Nothing of a failed build is visible but
- * what may serve as cache.  ${ret} has a result for each target, in order, so
- * at least one; what it says of the whole build is the same in all of them.
+ * the store, once all stages are done.  Nothing of a failed build is visible
+ * but what may serve as cache.  ${ret} has a result for each target, in order,
+ * so at least one; what it says of the whole build is the same in all of them.
  *
  * Owns:   *ret, bld_result_fini() each; untouched on failure.
  * Errors: STV_E_CHECK and STV_E_INPUT with the place in the Dockerfile,

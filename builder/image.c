@@ -194,6 +194,5 @@ bld_image_finish(struct bld_build *b, const struct bld_stage *st,
 	ret->image.config = m->config.digest;
 	ret->image.created_s = b->now_s;
 	ret->manifest_size = self.size;
-	return cas_image_put(b->o->store, &ret->image, blobs, n + 2,
-			     tags, err);
+	return cas_image_put(b->o->store, &ret->image, blobs, n + 2, tags, err);
 }

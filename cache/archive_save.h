@@ -25,8 +25,8 @@ enum cas_archive_format {
 
 /* An image to save. */
 struct cas_save_image {
-	struct stv_digest manifest; /* of an image of the store */
-	struct stv_strs names;	    /* normal form; may be empty */
+	struct stv_digest manifest;   /* of an image of the store */
+	struct stv_strs names;	      /* normal form; may be empty */
 	struct stv_pairs annotations; /* of its descriptors in index.json */
 };
 

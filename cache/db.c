@@ -199,9 +199,9 @@ is_network_fs(int fd)
 }
 
 /*
- * Make or upgrade the schema, one process at a time: changing the journal mode answers
- * BUSY at once where two try it, so a lock on the root's descriptor goes
- * before.
+ * Make or upgrade the schema, one process at a time: changing the journal mode
+ * answers BUSY at once where two try it, so a lock on the root's descriptor
+ * goes before.
  */
 static int
 make_schema(struct cas_store *s, struct stv_err **err)

@@ -12,10 +12,10 @@ struct stv_err;	   /* core/err.h */
 
 /*
  * lay_compress(store, diff_id, how, ret, err): the layer in the form that
- * ${how} gives; with STV_CODEC_NONE the plain one.  It is made once and kept as one more form of the layer until
- * garbage collection, so a second export finds it; the caller holds a lease.
- * Where a blob's bytes were compressed elsewhere they do not count: whoever
- * asks for a compression gets the bytes of this one.
+ * ${how} gives; with STV_CODEC_NONE the plain one.  It is made once and kept as
+ * one more form of the layer until garbage collection, so a second export finds
+ * it; the caller holds a lease. Where a blob's bytes were compressed elsewhere
+ * they do not count: whoever asks for a compression gets the bytes of this one.
  *
  * Errors:  STV_E_NOT_FOUND (no such layer), STV_E_IO.
  * Durable: as cas_layer_put().

@@ -29,7 +29,7 @@ struct cas_layer {
 	uint64_t blob_size;
 	uint64_t tar_size;
 	char media_type[96]; /* of the blob */
-	char made_by[24];    /* stv_compression_name(), "": not compressed here */
+	char made_by[24]; /* stv_compression_name(), "": not compressed here */
 };
 
 /* cas_layer_put(s, l, err): register a form; the same again is success. */

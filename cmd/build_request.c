@@ -225,8 +225,7 @@ check_targets(const struct build_request *r, struct stv_err **err)
 			stv_err_hint(*err, "Add target=STAGE to it.");
 			return -1;
 		}
-		if (o->target == NULL && is_tree &&
-		    r->targets.list.len > 1) {
+		if (o->target == NULL && is_tree && r->targets.list.len > 1) {
 			stv_fail(err, STV_E_USAGE,
 				 "--output to %s could be the files of each of "
 				 "several targets",
@@ -269,12 +268,10 @@ check_place(const struct stv_strs *places, size_t n, struct stv_err **err)
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(places->v[i], place) != 0)
 			continue;
-		return stv_fail(err, STV_E_USAGE,
-				"more than one thing would %s%s",
-				strcmp(place, "-") == 0 ? "go to "
-							: "be written to ",
-				strcmp(place, "-") == 0 ? "standard output"
-							: place);
+		return stv_fail(
+			err, STV_E_USAGE, "more than one thing would %s%s",
+			strcmp(place, "-") == 0 ? "go to " : "be written to ",
+			strcmp(place, "-") == 0 ? "standard output" : place);
 	}
 	return 0;
 }

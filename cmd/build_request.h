@@ -26,7 +26,7 @@ struct build_request {
 	struct stv_pairs labels; /* --label */
 	struct cmd_targets targets;
 	struct cmd_annotations annotations;
-	struct stv_strs hosts;	 /* "name:address" */
+	struct stv_strs hosts; /* "name:address" */
 	struct stv_strs no_cache_stages;
 	STV_VEC(struct sbx_rlimit) rlimits;
 	STV_VEC(struct cmd_output) outputs;

@@ -155,8 +155,7 @@ take_targets(struct build *b, struct bld_opts *o)
 	b->made.results = b->results =
 		stv_xcalloc(t->list.len, sizeof(*b->results));
 	o->n_targets = t->list.len;
-	o->targets = b->targets =
-		stv_xcalloc(t->list.len, sizeof(*b->targets));
+	o->targets = b->targets = stv_xcalloc(t->list.len, sizeof(*b->targets));
 	for (size_t i = 0; i < t->list.len; i++) {
 		b->targets[i].stage = t->list.v[i].stage;
 		stv_strs_copy(&b->targets[i].tags, &t->list.v[i].tags);
@@ -167,9 +166,8 @@ take_targets(struct build *b, struct bld_opts *o)
 				    ? 0
 				    : cmd_targets_find(t, out->target);
 
-		for (size_t k = 0; out->type == CMD_OUTPUT_IMAGE &&
-				   k < out->names.len;
-		     k++)
+		for (size_t k = 0;
+		     out->type == CMD_OUTPUT_IMAGE && k < out->names.len; k++)
 			if (!stv_strs_has(&b->targets[at].tags,
 					  out->names.v[k]))
 				stv_strs_add(&b->targets[at].tags,

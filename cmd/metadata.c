@@ -20,9 +20,9 @@ cmd_metadata_ids(const struct cmd_made *made, struct stv_buf *ret)
 	char id[STV_DIGEST_STR_MAX];
 
 	for (size_t i = 0; i < made->n; i++)
-		stv_buf_addf(ret, "%s%s", i > 0 ? "\n" : "",
-			     stv_digest_str(&made->results[i].image.config,
-					    id));
+		stv_buf_addf(
+			ret, "%s%s", i > 0 ? "\n" : "",
+			stv_digest_str(&made->results[i].image.config, id));
 }
 
 /* The image as an output has it, else as the store has it. */
@@ -38,16 +38,16 @@ descriptor_json(const struct cmd_made *made, size_t i)
 				  : &made->results[i].image.manifest,
 		       digest);
 	v = json_object();
-	(void)json_object_set_new(v, "mediaType",
-				  json_string(is_written ? w->media_type
-							 : OCI_MT_MANIFEST));
+	(void)json_object_set_new(
+		v, "mediaType",
+		json_string(is_written ? w->media_type : OCI_MT_MANIFEST));
 	(void)json_object_set_new(v, "digest", json_string(digest));
 	(void)json_object_set_new(
 		v, "size",
-		json_integer((json_int_t)(is_written
-						  ? w->size
-						  : made->results[i]
-							    .manifest_size)));
+		json_integer((
+			json_int_t)(is_written
+					    ? w->size
+					    : made->results[i].manifest_size)));
 	if (w->annotations.len == 0)
 		return v;
 	annotations = json_object();

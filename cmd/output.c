@@ -21,9 +21,9 @@
 #define OF_DEST (OF_ARCHIVE | OF_FILES)
 
 static const char *const type_names[] = {
-	[CMD_OUTPUT_IMAGE] = "image", [CMD_OUTPUT_OCI] = "oci",
+	[CMD_OUTPUT_IMAGE] = "image",	[CMD_OUTPUT_OCI] = "oci",
 	[CMD_OUTPUT_DOCKER] = "docker", [CMD_OUTPUT_TAR] = "tar",
-	[CMD_OUTPUT_LOCAL] = "local", [CMD_OUTPUT_CACHE] = "cacheonly",
+	[CMD_OUTPUT_LOCAL] = "local",	[CMD_OUTPUT_CACHE] = "cacheonly",
 };
 
 /* One field being taken. */
@@ -46,10 +46,10 @@ fail_field(const struct field *f, const char *hint, struct stv_err **err)
 static int
 parse_switch(const struct field *f, bool *ret, struct stv_err **err)
 {
-	static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE",
-					  "True"};
-	static const char *const no[] = {"0", "f", "F", "false", "FALSE",
-					 "False"};
+	static const char *const yes[] = {"",	  "1",	  "t",	 "T",
+					  "true", "TRUE", "True"};
+	static const char *const no[] = {"0",	  "f",	   "F",
+					 "false", "FALSE", "False"};
 
 	for (size_t i = 0; i < STV_ARRAY_LEN(yes); i++)
 		if (strcmp(f->value, yes[i]) == 0) {
@@ -159,13 +159,14 @@ static int
 take_level(const struct field *f, struct stv_err **err)
 {
 	size_t n = strspn(f->value, "0123456789");
+	int level = n > 2 ? 0 : (int)strtol(f->value, NULL, 10);
 
-	if (n == 0 || n > 2 || f->value[n] != '\0' || atoi(f->value) == 0)
+	if (f->value[n] != '\0' || level == 0)
 		return fail_field(f,
 				  "Write 1 (fast) to 9 for gzip, to 22 for "
 				  "zstd.",
 				  err);
-	f->o->compression.level = atoi(f->value);
+	f->o->compression.level = level;
 	return 0;
 }
 
@@ -224,7 +225,7 @@ static const struct key {
 	int (*take)(const struct field *f, struct stv_err **err);
 } keys[] = {
 	{"dest", OF_DEST, take_dest},
-	{"target", OF_DEST | OF_IMAGE, take_target},
+	{"target", OF_IMAGE | OF_FILES, take_target},
 	{"name", OF_IMAGE, take_name},
 	{"tar", OF_ARCHIVE, take_tar},
 	{"compression", OF_ARCHIVE, take_compression},
@@ -383,8 +384,10 @@ check_output(struct cmd_output *o, struct stv_err **err)
 	/* docker: without a place both mean the local store */
 	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL) {
 		if (o->has_compression || o->is_forced ||
-		    o->compression.level != 0 || o->annotations.manifest.len +
-				    o->annotations.descriptor.len > 0) {
+		    o->compression.level != 0 ||
+		    o->annotations.manifest.len +
+				    o->annotations.descriptor.len >
+			    0) {
 			stv_fail(err, STV_E_USAGE,
 				 "--output: type=docker without dest= is the "
 				 "store, where nothing is compressed or "

@@ -19,9 +19,9 @@ cmd_targets_find(const struct cmd_targets *t, const char *stage)
 	for (i = 0; i < t->list.len; i++) {
 		const char *have = t->list.v[i].stage;
 
-		if (stage == NULL ? have == NULL
-				  : have != NULL &&
-					    strcasecmp(have, stage) == 0)
+		if (stage == NULL
+			    ? have == NULL
+			    : have != NULL && strcasecmp(have, stage) == 0)
 			break;
 	}
 	return i;

@@ -96,9 +96,8 @@ stv_codec_zstd_packer(const struct stv_compression *c)
 	struct zstd_packer *z = stv_xcalloc(1, sizeof(*z));
 	int level = c->level == 0 ? STV_ZSTD_LEVEL : c->level;
 
-	z->p = (struct codec_packer){FRAME_SIZE,
-				     ZSTD_compressBound(FRAME_SIZE), zstd_pack,
-				     zstd_free};
+	z->p = (struct codec_packer){FRAME_SIZE, ZSTD_compressBound(FRAME_SIZE),
+				     zstd_pack, zstd_free};
 	z->z = ZSTD_createCCtx();
 	if (z->z == NULL ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->z, ZSTD_c_compressionLevel,

@@ -227,8 +227,7 @@ Test(image, files_keep_their_times_where_that_is_asked_for)
 				 "1970-01-01T00:16:40Z");
 	w.o.keeps_times = false;
 	works_ok(&w, text);
-	cr_expect(
-		stv_digest_equal(&clamped, &w.result.image.manifest));
+	cr_expect(stv_digest_equal(&clamped, &w.result.image.manifest));
 	works_close(&w);
 }
 

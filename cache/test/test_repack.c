@@ -190,14 +190,14 @@ Test(repack, a_form_is_made_once_for_each_compressor)
 	for (size_t i = 0; i < STV_ARRAY_LEN(hows); i++) {
 		stv_auto_free char *name = stv_compression_name(&hows[i]);
 
-		cr_expect_eq(cas_layer_get_form(store, &plain_id, name, &got,
-						&err),
-			     0);
+		cr_expect_eq(
+			cas_layer_get_form(store, &plain_id, name, &got, &err),
+			0);
 		l = compress(&plain_id, &hows[i]);
 		cr_expect_str_eq(l.made_by, name);
-		cr_assert_eq(cas_layer_get_form(store, &plain_id, name, &got,
-						&err),
-			     1);
+		cr_assert_eq(
+			cas_layer_get_form(store, &plain_id, name, &got, &err),
+			1);
 		cr_expect(stv_digest_equal(&got.blob, &l.blob));
 	}
 	/* the plain form stays the one that layers are read from */
@@ -242,8 +242,7 @@ Test(repack, garbage_collection_takes_forms_that_no_image_names)
 	struct stv_err *err = NULL;
 
 	ok(cas_gc(store, &g, &res, &err), err);
-	cr_expect_eq(cas_layer_get_form(store, &plain_id, l.made_by, &got,
-					&err),
-		     0);
+	cr_expect_eq(
+		cas_layer_get_form(store, &plain_id, l.made_by, &got, &err), 0);
 	cr_expect_eq(cas_layer_get(store, &plain_id, &got, &err), 1);
 }

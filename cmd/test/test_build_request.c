@@ -114,13 +114,12 @@ ParameterizedTestParameters(build_request, words_are_checked)
 		{"--target=a", "target a "},
 		{"--target=a|-tx", "target a tag docker.io/library/x:latest "},
 		{"--target=b|--target=a|--target=B", "target b target a "},
-		{"-tx=a|-ty=b",
-		 "target a tag docker.io/library/x:latest "
-		 "target b tag docker.io/library/y:latest "},
-		{"-ty=b|-tx",
-		 "last tag docker.io/library/x:latest "
-		 "target b tag docker.io/library/y:latest "},
-		{"--target=a|-tx=A", "target a tag docker.io/library/x:latest "},
+		{"-tx=a|-ty=b", "target a tag docker.io/library/x:latest "
+				"target b tag docker.io/library/y:latest "},
+		{"-ty=b|-tx", "last tag docker.io/library/x:latest "
+			      "target b tag docker.io/library/y:latest "},
+		{"--target=a|-tx=A",
+		 "target a tag docker.io/library/x:latest "},
 		{"--target=a|--target=b|-tx", "!--tag 'x' could be for each"},
 		{"-tx=a|-tx=b", "!--tag 'x=b': another target has this name"},
 		{"-tx=", "!--tag 'x=' names no stage"},

@@ -64,8 +64,7 @@ check_refusal(const char *text, const char *want, const struct stv_err *err)
 	stv_buf_addf(&said, "%s / %s", stv_err_msg(err),
 		     stv_err_get_hint(err) != NULL ? stv_err_get_hint(err)
 						   : "");
-	cr_expect(*want == '!' &&
-			  strstr(stv_buf_str(&said), want + 1) != NULL,
+	cr_expect(*want == '!' && strstr(stv_buf_str(&said), want + 1) != NULL,
 		  "%s: %s", text, stv_buf_str(&said));
 }
 
@@ -173,8 +172,7 @@ ParameterizedTestParameters(output, refusals)
 		{"type=oci,annotation-index.a=b", "!has no index"},
 		{"type=oci,annotation-manifest[linux/arm64].a=b",
 		 "!not built for platform linux/arm64"},
-		{"type=oci,annotation-frob.a=b",
-		 "!no annotation type 'frob'"},
+		{"type=oci,annotation-frob.a=b", "!no annotation type 'frob'"},
 		{"type=oci,annotation.=b", "!there is no key"},
 		{"type=oci,annotation=b", "!has no option 'annotation'"},
 		{"type=tar,annotation.a=b", "!Write --annotation"},
