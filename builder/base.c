@@ -63,3 +63,82 @@ bld_base_load(struct bld_build *b, const struct bld_origin *from,
 		return stv_wrap(err, "reading image '%s'", from->reference);
 	return 0;
 }
+
+/* The manifest of an image: itself, or that of its index that has its config.
+ */
+static int
+read_manifest(struct cas_store *store, const struct stv_digest *d,
+	      const struct stv_digest *config, struct oci_manifest **ret,
+	      struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	stv_auto(oci_manifest) *m = NULL;
+	stv_auto(oci_index) *x = NULL;
+	int r = 0;
+
+	if (cas_blob_read(store, d, STV_MAX_MANIFEST, &text, err) < 0)
+		return -1;
+	if (oci_is_index(stv_buf_str(&text), text.len) != 1) {
+		if (oci_manifest_parse(stv_buf_str(&text), text.len, NULL, &m,
+				       err) < 0)
+			return -1;
+		if (!stv_digest_equal(&m->config.digest, config))
+			return 0;
+		*ret = stv_steal(&m);
+		return 1;
+	}
+	if (oci_index_parse(stv_buf_str(&text), text.len, NULL, &x, err) < 0)
+		return -1;
+	/* an index in an index is not looked into */
+	for (size_t i = 0; i < x->n_manifests && r == 0; i++)
+		if (cas_blob_has(store, &x->manifests[i].digest) &&
+		    strcmp(x->manifests[i].media_type, OCI_MT_INDEX) != 0 &&
+		    strcmp(x->manifests[i].media_type, DOCKER_MT_LIST) != 0)
+			r = read_manifest(store, &x->manifests[i].digest,
+					  config, ret, err);
+	return r;
+}
+
+/* Do the layers of an image lie below the stage? */
+static int
+is_below(struct cas_store *store, const struct stv_digest *config,
+	 const struct oci_config *above, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(oci_config) *c = NULL;
+
+	if (cas_blob_read(store, config, STV_MAX_CONFIG, &text, err) < 0 ||
+	    oci_config_parse(stv_buf_str(&text), text.len, &c, err) < 0)
+		return -1;
+	if (c->n_diff_ids > above->n_diff_ids)
+		return 0;
+	for (size_t i = 0; i < c->n_diff_ids; i++)
+		if (!stv_digest_equal(&c->diff_ids[i], &above->diff_ids[i]))
+			return 0;
+	return 1;
+}
+
+int
+bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
+		  struct oci_manifest **ret, struct stv_err **err)
+{
+	const struct bld_stage *root = st;
+	reg_auto_ref ref = {0};
+	struct cas_image img;
+	int r;
+
+	while (root->base.kind == BLD_BASE_STAGE)
+		root = b->stages.v[root->base.stage];
+	if (root->base.kind != BLD_BASE_IMAGE)
+		return 0;
+	if (reg_ref_parse(root->base.reference, &ref, err) < 0)
+		return -1;
+	r = find(b->o->store, &ref, &img, err);
+	/* somebody may have moved the tag since the stage began */
+	if (r == 1)
+		r = is_below(b->o->store, &img.config, st->config, err);
+	if (r == 1)
+		r = read_manifest(b->o->store, &img.manifest, &img.config, ret,
+				  err);
+	return r;
+}

@@ -131,10 +131,35 @@ warn_unused(struct bld_build *b)
 	}
 }
 
+/* What one target became. */
+static int
+finish_target(struct bld_build *b, size_t i, struct bld_result *ret,
+	      struct stv_err **err)
+{
+	static const struct stv_strs no_tags;
+	const struct bld_stage *st = b->stages.v[b->targets.v[i]];
+	struct oci_config *c = oci_config_copy(st->config);
+
+	ret->config = c;
+	if (!b->o->no_image &&
+	    bld_image_finish(b, st,
+			     b->o->n_targets > 0 ? &b->o->targets[i].tags
+						 : &no_tags,
+			     ret, err) < 0)
+		return -1;
+	ret->n_diff_ids = c->n_diff_ids;
+	ret->diff_ids = stv_xcalloc(ret->n_diff_ids, sizeof(*ret->diff_ids));
+	if (ret->n_diff_ids > 0)
+		memcpy(ret->diff_ids, c->diff_ids,
+		       ret->n_diff_ids * sizeof(*ret->diff_ids));
+	ret->build_id = b->id == NULL ? NULL : stv_xstrdup(b->id);
+	ret->n_executed = b->n_executed;
+	return 0;
+}
+
 static int
 finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 {
-	struct bld_stage *st = b->stages.v[b->target];
 	struct stv_err *e = NULL;
 
 	warn_unused(b);
@@ -145,16 +170,9 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 	stv_err_clear(&e);
 	if (cas_record_touch(b->o->store, b->touched.v, b->touched.len, &e) < 0)
 		stv_err_clear(&e); /* only when they were used is not known */
-	if (!b->o->no_image && bld_image_finish(b, st, ret, err) < 0)
-		return -1;
-	ret->n_diff_ids = st->config->n_diff_ids;
-	ret->diff_ids = stv_xcalloc(ret->n_diff_ids, sizeof(*ret->diff_ids));
-	if (ret->n_diff_ids > 0)
-		memcpy(ret->diff_ids, st->config->diff_ids,
-		       ret->n_diff_ids * sizeof(*ret->diff_ids));
-	ret->config = stv_steal(&st->config);
-	ret->build_id = b->id == NULL ? NULL : stv_xstrdup(b->id);
-	ret->n_executed = b->n_executed;
+	for (size_t i = 0; i < b->targets.len; i++)
+		if (finish_target(b, i, &ret[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -165,6 +183,7 @@ build_fini(struct bld_build *b)
 		bld_stage_free(b->stages.v[i]);
 	stv_vec_fini(&b->stages);
 	stv_vec_fini(&b->touched);
+	stv_vec_fini(&b->targets);
 	stv_strs_clear(&b->global_env);
 	stv_strs_clear(&b->auto_args);
 	stv_strs_clear(&b->used_args);
@@ -193,7 +212,8 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	  struct stv_err **err)
 {
 	struct bld_build b = {.o = o, .wake_fd = -1, .log_dir = -1};
-	struct bld_result result = {0};
+	size_t n = o->n_targets > 0 ? o->n_targets : 1;
+	struct bld_result *results = stv_xcalloc(n, sizeof(*results));
 	struct timespec now;
 	int r;
 
@@ -215,12 +235,14 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 		r = bld_loop(&b, err);
 	}
 	if (r == 0)
-		r = finish(&b, &result, err);
+		r = finish(&b, results, err);
 	build_fini(&b);
-	if (r < 0) {
-		bld_result_fini(&result);
-		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			ret[i] = results[i];
+		else
+			bld_result_fini(&results[i]);
 	}
-	*ret = result;
-	return 0;
+	free(results);
+	return r < 0 ? -1 : 0;
 }

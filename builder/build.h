@@ -8,6 +8,8 @@
  *	if (bld_build(&o, &r, err) < 0) ...
  *	bld_result_fini(&r);
  *
+ * builds the last stage; struct bld_target names others.
+ *
  * The main thread calls it, and waits in it: RUNs are started by it only
  * (builder/sandbox/sandbox.h).  Every stage that the target needs has a thread
  * of its own beside it.
@@ -46,6 +48,12 @@ struct bld_ssh {
 	const char *socket; /* its path */
 };
 
+/* One image that a build makes. */
+struct bld_target {
+	const char *stage;    /* its name, or NULL: the last stage */
+	struct stv_strs tags; /* normal form */
+};
+
 /* What to build.  All of it is borrowed during bld_build(). */
 struct bld_opts {
 	struct cas_store *store; /* the caller holds a lease on it */
@@ -64,13 +72,18 @@ struct bld_opts {
 	uint32_t ignore_file;
 	const char *ignore_name;
 
-	struct stv_pairs contexts;  /* named ones: name, and where from */
-	struct stv_strs tags;	    /* normal form */
+	struct stv_pairs contexts; /* named ones: name, and where from */
+	/*
+	 * What several targets need is built once.  None: the last stage,
+	 * without a tag.
+	 */
+	const struct bld_target *targets;
+	size_t n_targets;
 	struct stv_strs build_args; /* NAME=VALUE */
 	struct stv_pairs labels;
+	struct stv_pairs annotations;	  /* of the manifests */
 	struct stv_strs no_cache_filters; /* stage names */
 	struct stv_strs add_hosts;	  /* NAME:ADDRESS */
-	const char *target;		  /* stage name, or NULL: the last */
 	struct stv_platform platform;	  /* os NULL: this machine's */
 	enum sbx_net net;
 	uint64_t shm_size; /* 0: the default */
@@ -86,10 +99,15 @@ struct bld_opts {
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
 	int64_t epoch;
+	/*
+	 * rewrite-timestamp=false, BuildKit's way: the epoch is in config and
+	 * history, but files keep their times.
+	 */
+	bool keeps_times;
 	bool no_image; /* only the tree is wanted (output tar, local) */
 };
 
-/* What came out. */
+/* What came out of one target. */
 struct bld_result {
 	struct cas_image image; /* zeroed with no_image */
 	uint64_t manifest_size;
@@ -104,10 +122,12 @@ struct bld_result {
 void bld_result_fini(struct bld_result *r);
 
 /*
- * bld_build(o, ret, err): build the target, put the image and its tags into the
- * store.  Nothing of a failed build is visible but what may serve as cache.
+ * bld_build(o, ret, err): build the targets, put the images and their tags into
+ * the store, once all stages are done.  Nothing of a failed build is visible
+ * but what may serve as cache.  ${ret} has a result for each target, in order,
+ * so at least one; what it says of the whole build is the same in all of them.
  *
- * Owns:   *ret, bld_result_fini(); untouched on failure.
+ * Owns:   *ret, bld_result_fini() each; untouched on failure.
  * Errors: STV_E_CHECK and STV_E_INPUT with the place in the Dockerfile,
  *         STV_E_STEP_FAILED with the command's status, STV_E_NOT_FOUND (base
  *         image), STV_E_CANCELLED (status 130 or 143), and those of the parts.

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/layer.h"
 #include "cache/toc.h"
 #include "core/diag.h"
 #include "core/event.h"
@@ -126,7 +127,7 @@ struct bld_build {
 	struct stv_strs global_env; /* global ARGs and automatic ones */
 	struct stv_strs auto_args;  /* TARGETPLATFORM=..., always there */
 	struct stv_strs used_args;  /* names of build args that were taken */
-	size_t target;
+	STV_VEC(size_t) targets; /* their stages, in the order of the options */
 	struct bld_context *context;
 	pthread_mutex_t context_lock; /* taken without the other one held */
 	struct df_ignore *ignore;
@@ -262,6 +263,9 @@ bool bld_is_over(const struct bld_build *b);
  */
 int bld_wait_stage(struct bld_stage *st, size_t index, struct stv_err **err);
 
+/* bld_clamp(b): how the build's layers are written. */
+struct lay_writer_opts bld_clamp(const struct bld_build *b);
+
 /* bld_lock(b), bld_unlock(b): see the top of this file. */
 void bld_lock(struct bld_build *b);
 void bld_unlock(struct bld_build *b);
@@ -351,6 +355,15 @@ int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 int bld_base_load(struct bld_build *b, const struct bld_origin *from,
 		  struct oci_config **ret, struct stv_err **err);
 
+/*
+ * bld_base_manifest(b, st, ret, err): the manifest of the image upon which
+ * ${st} stands, directly or by other stages: 1, or 0 where it stands upon none
+ * or that is not here any more.
+ * Owns: *ret.
+ */
+int bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
+		      struct oci_manifest **ret, struct stv_err **err);
+
 /* --- named.c --- */
 
 /*
@@ -411,8 +424,12 @@ int bld_execute(struct bld_stage *st, const struct bld_step *step,
 
 /* --- image.c --- */
 
-/* bld_image_finish(b, st, ret, err): config, manifest, tags. */
-int bld_image_finish(struct bld_build *b, struct bld_stage *st,
-		     struct bld_result *ret, struct stv_err **err);
+/*
+ * bld_image_finish(b, st, tags, ret, err): config, manifest, tags.
+ * ret->config is a copy of the stage's and becomes the image's.
+ */
+int bld_image_finish(struct bld_build *b, const struct bld_stage *st,
+		     const struct stv_strs *tags, struct bld_result *ret,
+		     struct stv_err **err);
 
 #endif /* STAVE_BUILDER_BUILD_INTERNAL_H */

@@ -119,7 +119,7 @@ fill_spec(struct bld_stage *st, struct transfer *t)
 		t->spec.workdir = "/";
 	t->spec.now_s = b->now_s;
 	t->spec.now_ns = b->now_ns;
-	t->spec.has_epoch = b->o->has_epoch;
+	t->spec.has_epoch = bld_clamp(b).has_epoch;
 	t->spec.epoch = b->o->epoch;
 	t->spec.store = b->o->store;
 }
@@ -186,7 +186,7 @@ write_layer(struct bld_stage *st, const struct transfer *t,
 	    struct bld_outcome *out, struct stv_err **err)
 {
 	struct bld_build *b = st->b;
-	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	struct lay_writer_opts opts = bld_clamp(b);
 	stv_auto(lay_view) *below = NULL;
 	stv_auto(lay_writer) *w = NULL;
 	int r;
@@ -356,11 +356,11 @@ make_workdir(struct bld_stage *st, const char *path, struct bld_outcome *out,
 	     struct stv_err **err)
 {
 	struct bld_build *b = st->b;
-	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	struct lay_writer_opts opts = bld_clamp(b);
 	struct bld_copy_spec times = {
 		.now_s = b->now_s,
 		.now_ns = b->now_ns,
-		.has_epoch = b->o->has_epoch,
+		.has_epoch = opts.has_epoch,
 		.epoch = b->o->epoch,
 	};
 	stv_auto(lay_view) *below = NULL;

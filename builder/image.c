@@ -18,7 +18,8 @@
  * config was first made, so that building again gives the same image.
  */
 static int
-first_time(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
+first_time(struct bld_build *b, const struct bld_stage *st,
+	   const struct oci_config *c, char **ret, struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	stv_auto(key) *k = key_new("stave-image/1");
@@ -26,7 +27,7 @@ first_time(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
 	stv_auto_buf preimage = STV_BUF_INIT(STV_MAX_CONFIG * 2);
 	int r;
 
-	oci_config_write(st->config, &text);
+	oci_config_write(c, &text);
 	key_add(k, "config", stv_buf_str(&text), text.len);
 	key_end(k, &rec.key, &preimage);
 	rec.parent_chain = st->chain;
@@ -44,28 +45,66 @@ first_time(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
 					"image", err) < 0)
 			return -1;
 	}
-	st->created = oci_time(rec.created_s, 0);
+	*ret = oci_time(rec.created_s, 0);
 	return 0;
 }
 
-static int
-finish_config(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
+/*
+ * Times of lines that have none, as BuildKit gives them: that of the layer
+ * before, and before the first new layer that one's.  NULL: there is no time.
+ */
+static const char *
+first_known(const struct oci_config *c)
 {
-	struct oci_config *c = st->config;
+	const char *found = NULL;
+	bool is_missing = false;
 
+	for (size_t i = 0; i < c->n_history; i++) {
+		if (c->history[i].created == NULL) {
+			is_missing = true;
+			continue;
+		}
+		found = c->history[i].created;
+		if (is_missing)
+			break;
+	}
+	return found;
+}
+
+static void
+fill_times(struct oci_config *c)
+{
+	const char *time = first_known(c);
+	bool is_missing = false;
+
+	if (time == NULL)
+		time = c->created;
+	for (size_t i = 0; i < c->n_history; i++) {
+		struct oci_history *h = &c->history[i];
+
+		if (h->created == NULL) {
+			is_missing = true;
+			h->created = stv_xstrdup(time);
+		} else if (is_missing) {
+			time = h->created;
+		}
+	}
+}
+
+static int
+finish_config(struct bld_build *b, const struct bld_stage *st,
+	      struct oci_config *c, struct stv_err **err)
+{
 	for (size_t i = 0; i < b->o->labels.len; i++)
 		stv_pairs_set(&c->config.labels, b->o->labels.v[i].name,
 			      b->o->labels.v[i].value);
 	free(c->created);
 	c->created = NULL;
-	if (b->o->has_epoch && st->created == NULL)
-		st->created = oci_time(b->o->epoch, 0);
-	if (st->created == NULL && first_time(b, st, err) < 0)
+	if (st->created != NULL)
+		c->created = stv_xstrdup(st->created);
+	else if (first_time(b, st, c, &c->created, err) < 0)
 		return -1;
-	c->created = stv_xstrdup(st->created);
-	for (size_t i = 0; i < c->n_history; i++)
-		if (c->history[i].created == NULL)
-			c->history[i].created = stv_xstrdup(st->created);
+	fill_times(c);
 	return 0;
 }
 
@@ -82,11 +121,15 @@ put_blob(struct cas_store *store, const struct stv_buf *text,
 			    err);
 }
 
-/* The manifest's layers, and the blobs that the image keeps alive. */
+/*
+ * The manifest's layers, and the blobs that the image keeps alive.  The base's
+ * are named as its manifest names them, whatever other forms of them are here:
+ * so they are not uploaded again, and the manifest is the same elsewhere.
+ */
 static int
 add_layers(struct bld_build *b, const struct oci_config *c,
-	   struct oci_manifest *m, struct stv_digest *blobs, uint64_t *ret_size,
-	   struct stv_err **err)
+	   const struct oci_manifest *base, struct oci_manifest *m,
+	   struct stv_digest *blobs, uint64_t *ret_size, struct stv_err **err)
 {
 	m->layers = stv_xcalloc(c->n_diff_ids, sizeof(m->layers[0]));
 	for (size_t i = 0; i < c->n_diff_ids; i++) {
@@ -100,34 +143,46 @@ add_layers(struct bld_build *b, const struct oci_config *c,
 					"layer %zu of the image is gone from "
 					"the store",
 					i + 1);
-		m->layers[i].media_type = stv_xstrdup(l.media_type);
-		m->layers[i].digest = l.blob;
-		m->layers[i].size = l.blob_size;
+		if (base != NULL && i < base->n_layers &&
+		    cas_blob_has(b->o->store, &base->layers[i].digest)) {
+			oci_descriptor_copy(&m->layers[i], &base->layers[i]);
+		} else {
+			m->layers[i].media_type = stv_xstrdup(l.media_type);
+			m->layers[i].digest = l.blob;
+			m->layers[i].size = l.blob_size;
+		}
 		m->n_layers++;
-		blobs[i] = l.blob;
+		blobs[i] = m->layers[i].digest;
 		*ret_size += l.tar_size;
 	}
 	return 0;
 }
 
 int
-bld_image_finish(struct bld_build *b, struct bld_stage *st,
-		 struct bld_result *ret, struct stv_err **err)
+bld_image_finish(struct bld_build *b, const struct bld_stage *st,
+		 const struct stv_strs *tags, struct bld_result *ret,
+		 struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	stv_auto(oci_manifest) *m = stv_xcalloc(1, sizeof(*m));
+	stv_auto(oci_manifest) *base = NULL;
+	struct oci_config *c = ret->config;
 	stv_auto_free struct stv_digest *blobs = NULL;
 	struct oci_descriptor self = {0};
-	size_t n = st->config->n_diff_ids;
+	size_t n = c->n_diff_ids;
 
-	if (finish_config(b, st, err) < 0)
+	if (bld_base_manifest(b, st, &base, err) < 0 ||
+	    finish_config(b, st, c, err) < 0)
 		return -1;
 	blobs = stv_xcalloc(n + 2, sizeof(*blobs));
 	m->media_type = stv_xstrdup(OCI_MT_MANIFEST);
 	m->config.media_type = stv_xstrdup(OCI_MT_CONFIG);
-	oci_config_write(st->config, &text);
+	for (size_t i = 0; i < b->o->annotations.len; i++)
+		stv_pairs_set(&m->annotations, b->o->annotations.v[i].name,
+			      b->o->annotations.v[i].value);
+	oci_config_write(c, &text);
 	if (put_blob(b->o->store, &text, &m->config, err) < 0 ||
-	    add_layers(b, st->config, m, blobs, &ret->image.size, err) < 0)
+	    add_layers(b, c, base, m, blobs, &ret->image.size, err) < 0)
 		return -1;
 	stv_buf_truncate(&text, 0);
 	oci_manifest_write(m, &text);
@@ -139,6 +194,5 @@ bld_image_finish(struct bld_build *b, struct bld_stage *st,
 	ret->image.config = m->config.digest;
 	ret->image.created_s = b->now_s;
 	ret->manifest_size = self.size;
-	return cas_image_put(b->o->store, &ret->image, blobs, n + 2,
-			     &b->o->tags, err);
+	return cas_image_put(b->o->store, &ret->image, blobs, n + 2, tags, err);
 }

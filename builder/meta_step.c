@@ -287,6 +287,8 @@ bld_meta_step(struct bld_stage *st, const struct bld_step *step,
 			df_kind_name(node->kind));
 	}
 	if (r == 0)
-		bld_history(st, node->original, st->created, true);
+		/* without an epoch by bld_image_finish(): of the next layer */
+		bld_history(st, node->original,
+			    st->b->o->has_epoch ? st->created : NULL, true);
 	return r;
 }

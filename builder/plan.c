@@ -325,14 +325,16 @@ plan_origins(struct bld_build *b, struct bld_stage *st, struct stv_err **err)
 	return 0;
 }
 
+/* The stage called ${want}; NULL is the last one. */
 static int
-plan_target(struct bld_build *b, struct stv_err **err)
+plan_target(struct bld_build *b, const char *want, struct stv_err **err)
 {
-	const char *want = b->o->target, *near;
 	STV_VEC(const char *) names = {0};
+	size_t *stage = stv_vec_push(&b->targets);
+	const char *near;
 
-	b->target = b->stages.len - 1;
-	if (want == NULL || find_stage(b, want, b->stages.len, &b->target))
+	*stage = b->stages.len - 1;
+	if (want == NULL || find_stage(b, want, b->stages.len, stage))
 		return 0;
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (b->stages.v[i]->name != NULL)
@@ -355,12 +357,24 @@ need(struct bld_build *b, const struct bld_origin *from)
 		b->stages.v[from->stage]->is_needed = true;
 }
 
-/* Mark what the target needs; edges go to earlier stages only. */
+static int
+plan_targets(struct bld_build *b, struct stv_err **err)
+{
+	if (b->o->n_targets == 0)
+		return plan_target(b, NULL, err);
+	for (size_t i = 0; i < b->o->n_targets; i++)
+		if (plan_target(b, b->o->targets[i].stage, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Mark what the targets need; edges go to earlier stages only. */
 static void
 plan_needs(struct bld_build *b)
 {
-	b->stages.v[b->target]->is_needed = true;
-	for (size_t i = b->target + 1; i-- > 0;) {
+	for (size_t i = 0; i < b->targets.len; i++)
+		b->stages.v[b->targets.v[i]]->is_needed = true;
+	for (size_t i = b->stages.len; i-- > 0;) {
 		struct bld_stage *st = b->stages.v[i];
 
 		if (!st->is_needed)
@@ -420,7 +434,7 @@ bld_plan(struct bld_build *b, struct stv_err **err)
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (plan_origins(b, b->stages.v[i], err) < 0)
 			return -1;
-	if (plan_target(b, err) < 0)
+	if (plan_targets(b, err) < 0)
 		return -1;
 	plan_needs(b);
 	if (plan_allowed(b, err) < 0)

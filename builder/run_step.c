@@ -314,7 +314,7 @@ snapshot(struct bld_stage *st, struct bld_overlay *w, struct lay_view *view,
 	 struct bld_outcome *out, struct stv_err **err)
 {
 	struct bld_build *b = st->b;
-	struct lay_writer_opts opts = {b->o->has_epoch, b->o->epoch};
+	struct lay_writer_opts opts = bld_clamp(b);
 	size_t n = st->config->n_diff_ids;
 	stv_auto_free struct stv_digest *chain =
 		stv_xcalloc(n + 1, sizeof(*chain));

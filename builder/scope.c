@@ -131,8 +131,11 @@ bld_scope_init(struct bld_build *b)
 	add_platform(&b->auto_args, "BUILD", &host);
 	add_platform(&b->auto_args, "TARGET",
 		     b->o->platform.os != NULL ? &b->o->platform : &host);
+	/* stages that several targets share have one value: the first's */
 	stv_env_set(&b->auto_args, "TARGETSTAGE",
-		    b->o->target != NULL ? b->o->target : "default");
+		    b->o->n_targets > 0 && b->o->targets[0].stage != NULL
+			    ? b->o->targets[0].stage
+			    : "default");
 	if (b->o->has_epoch) {
 		stv_auto_free char *epoch =
 			stv_xasprintf("%lld", (long long)b->o->epoch);

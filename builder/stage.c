@@ -120,6 +120,17 @@ bld_cache_begin(struct bld_stage *st, const struct bld_step *step,
 	if (st->b->o->has_epoch)
 		key_add_u64(ret->key, "SOURCE_DATE_EPOCH",
 			    (uint64_t)st->b->o->epoch);
+	if (st->b->o->has_epoch && st->b->o->keeps_times)
+		key_add_str(ret->key, "rewrite-timestamp", "false");
+}
+
+struct lay_writer_opts
+bld_clamp(const struct bld_build *b)
+{
+	return (struct lay_writer_opts){
+		.has_epoch = b->o->has_epoch && !b->o->keeps_times,
+		.epoch = b->o->epoch,
+	};
 }
 
 void
@@ -364,6 +375,10 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 		stv_strs_copy(&st->args, &under->args);
 		stv_strs_copy(&st->declared, &under->declared);
 		break;
+	}
+	if (b->o->has_epoch) {
+		free(st->created);
+		st->created = oci_time(b->o->epoch, 0);
 	}
 	if (check_platform(st, err) < 0)
 		return -1;

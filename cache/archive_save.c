@@ -225,6 +225,9 @@ add_descriptor(struct save *v, const struct cas_save_image *image,
 	d->media_type = stv_xstrdup(media_type);
 	d->digest = image->manifest;
 	d->size = size;
+	for (size_t i = 0; i < image->annotations.len; i++)
+		stv_pairs_set(&d->annotations, image->annotations.v[i].name,
+			      image->annotations.v[i].value);
 	if (name == NULL)
 		return;
 	stv_pairs_set(&d->annotations, "io.containerd.image.name", name);

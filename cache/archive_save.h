@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "core/digest.h"
+#include "core/oci.h"
 #include "core/strs.h"
 
 struct cas_store; /* cache/store.h */
@@ -24,8 +25,9 @@ enum cas_archive_format {
 
 /* An image to save. */
 struct cas_save_image {
-	struct stv_digest manifest; /* of an image of the store */
-	struct stv_strs names;	    /* normal form; may be empty */
+	struct stv_digest manifest;   /* of an image of the store */
+	struct stv_strs names;	      /* normal form; may be empty */
+	struct stv_pairs annotations; /* of its descriptors in index.json */
 };
 
 /*

@@ -20,7 +20,7 @@
 
 #include "cache/db.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 /*
  * The WAL is copied into the database beyond so many pages, and at the end of
  * a command beyond so many: copying costs two flushes, but who opens the
@@ -52,7 +52,8 @@ struct cas_db {
 };
 
 /*
- * layer: the blobs that hold a diff ID, plain or compressed.  image_blob: what
+ * layer: the blobs that hold a diff ID, plain or compressed; made_by says which
+ * compressor made it here, else it is empty.  image_blob: what
  * an image keeps alive. record: cache records; the newest of one key on one
  * parent stands. snapshot: sizes of unpacked directories, so that they are
  * measured once.
@@ -62,6 +63,7 @@ static const char schema[] =
 	" diff_id BLOB NOT NULL, blob BLOB NOT NULL,"
 	" blob_size INTEGER NOT NULL, tar_size INTEGER NOT NULL,"
 	" media_type TEXT NOT NULL, made_s INTEGER NOT NULL,"
+	" made_by TEXT NOT NULL DEFAULT '',"
 	" PRIMARY KEY(diff_id, blob)) WITHOUT ROWID;"
 	"CREATE TABLE image("
 	" id INTEGER PRIMARY KEY, manifest BLOB NOT NULL UNIQUE,"
@@ -88,7 +90,13 @@ static const char schema[] =
 	"CREATE TABLE snapshot("
 	" name TEXT PRIMARY KEY, diff_id BLOB, size INTEGER NOT NULL,"
 	" used_s INTEGER NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version=1;";
+	"PRAGMA user_version=2;";
+
+/* From version i + 1 to i + 2. */
+static const char *const upgrades[SCHEMA_VERSION - 1] = {
+	"ALTER TABLE layer ADD COLUMN made_by TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version=2;",
+};
 
 int64_t
 cas_now_s(void)
@@ -195,9 +203,9 @@ is_network_fs(int fd)
 }
 
 /*
- * Make the schema, one process at a time: changing the journal mode answers
- * BUSY at once where two try it, so a lock on the root's descriptor goes
- * before.
+ * Make or upgrade the schema, one process at a time: changing the journal mode
+ * answers BUSY at once where two try it, so a lock on the root's descriptor
+ * goes before.
  */
 static int
 make_schema(struct cas_store *s, struct stv_err **err)
@@ -216,6 +224,9 @@ make_schema(struct cas_store *s, struct stv_err **err)
 		return -1;
 	if (version == 0 && cas_db_exec(s, schema, err) < 0)
 		return -1;
+	for (; version > 0 && version < SCHEMA_VERSION; version++)
+		if (cas_db_exec(s, upgrades[version - 1], err) < 0)
+			return -1;
 	if (cas_db_exec(s, "COMMIT", err) < 0)
 		return -1;
 	return s->is_sync ? stv_fsat_sync_dir(s->root_fd, ".", err) : 0;
@@ -267,6 +278,17 @@ check_version(struct cas_store *s, int version, struct stv_err **err)
 	return -1;
 }
 
+/* Only looked at, and in an older format: the next build upgrades it. */
+static int
+fail_old(struct cas_store *s, int version, struct stv_err **err)
+{
+	stv_fail(err, STV_E_INPUT, "store '%s' has the old format %d", s->root,
+		 version);
+	stv_err_hint(*err, "It is upgraded by the next command that writes, "
+			   "such as 'stave build' or 'stave prune'.");
+	return -1;
+}
+
 /* For a store that has no database yet and may not be written: an empty one. */
 static int
 open_empty(struct cas_store *s, struct stv_err **err)
@@ -290,10 +312,12 @@ open_file(struct cas_store *s, const char *path, int flags,
 	if (set_up(s, err) < 0 || read_version(s, &version, err) < 0 ||
 	    check_version(s, version, err) < 0)
 		return -1;
-	if (version != 0)
+	if (version == SCHEMA_VERSION)
 		return 0;
 	if (!s->is_readonly)
 		return make_schema(s, err);
+	if (version != 0)
+		return fail_old(s, version, err);
 	/* Its maker died, or had no space, before the tables were there. */
 	(void)sqlite3_close_v2(s->db->h);
 	s->db->h = NULL;

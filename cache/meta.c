@@ -35,6 +35,7 @@ read_layer(sqlite3_stmt *st, struct cas_layer *ret)
 	};
 	strncpy(ret->media_type, cas_db_col_text(st, 4),
 		sizeof(ret->media_type) - 1);
+	strncpy(ret->made_by, cas_db_col_text(st, 5), sizeof(ret->made_by) - 1);
 }
 
 /* All forms of a layer in the order of preference: the plain one first. */
@@ -50,7 +51,7 @@ find_layers(struct cas_store *s, const struct stv_digest *diff_id,
 		return -1;
 	st = cas_db_stmt(s,
 			 "SELECT diff_id, blob, blob_size, tar_size,"
-			 " media_type FROM layer WHERE diff_id = ?1"
+			 " media_type, made_by FROM layer WHERE diff_id = ?1"
 			 " ORDER BY blob <> diff_id, made_s, blob",
 			 err);
 	r = st == NULL ? -1 : 1;
@@ -83,12 +84,34 @@ cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
 	return 0;
 }
 
+int
+cas_layer_get_form(struct cas_store *s, const struct stv_digest *diff_id,
+		   const char *made_by, struct cas_layer *ret,
+		   struct stv_err **err)
+{
+	struct cas_layer all[MAX_FORMS];
+	size_t n = 0;
+
+	if (find_layers(s, diff_id, all, MAX_FORMS, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].made_by, made_by) == 0 &&
+		    cas_blob_has(s, &all[i].blob)) {
+			*ret = all[i];
+			return 1;
+		}
+	return 0;
+}
+
 static int
 write_layer(struct cas_store *s, void *arg, struct stv_err **err)
 {
 	const struct cas_layer *l = arg;
 	sqlite3_stmt *st = cas_db_stmt(
-		s, "INSERT OR REPLACE INTO layer VALUES(?1,?2,?3,?4,?5,?6)",
+		s,
+		"INSERT OR REPLACE INTO layer(diff_id, blob, blob_size,"
+		" tar_size, media_type, made_s, made_by)"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7)",
 		err);
 
 	if (st == NULL)
@@ -99,6 +122,7 @@ write_layer(struct cas_store *s, void *arg, struct stv_err **err)
 	cas_db_bind_int(st, 4, (int64_t)l->tar_size);
 	cas_db_bind_text(st, 5, l->media_type);
 	cas_db_bind_int(st, 6, cas_now_s());
+	cas_db_bind_text(st, 7, l->made_by);
 	return cas_db_run(s, st, err);
 }
 
@@ -131,16 +155,23 @@ has_row(struct cas_store *s, const char *sql, const struct stv_digest *a,
 	return r;
 }
 
-/* Is exactly this form known? */
+/*
+ * Is exactly this form known?  That the same bytes were received before does
+ * not say that they are what the compressor gives.
+ */
 static int
 has_layer(struct cas_store *s, const struct cas_layer *l, struct stv_err **err)
 {
+	const char *sql = l->made_by[0] == '\0'
+				  ? "SELECT 1 FROM layer WHERE diff_id = ?1"
+				    " AND blob = ?2"
+				  : "SELECT 1 FROM layer WHERE diff_id = ?1"
+				    " AND blob = ?2 AND made_by <> ''";
 	int r;
 
 	if (cas_db_enter(s, err) < 0)
 		return -1;
-	r = has_row(s, "SELECT 1 FROM layer WHERE diff_id = ?1 AND blob = ?2",
-		    &l->diff_id, &l->blob, err);
+	r = has_row(s, sql, &l->diff_id, &l->blob, err);
 	cas_db_leave(s);
 	return r;
 }

@@ -21,7 +21,7 @@ struct stv_err;	  /* core/err.h */
 
 /*
  * A layer that is in the store.  One diff ID may lie here in several forms:
- * plain, and compressed as it was received.
+ * plain, compressed as it was received, and compressed here.
  */
 struct cas_layer {
 	struct stv_digest diff_id;
@@ -29,6 +29,7 @@ struct cas_layer {
 	uint64_t blob_size;
 	uint64_t tar_size;
 	char media_type[96]; /* of the blob */
+	char made_by[24]; /* stv_compression_name(), "": not compressed here */
 };
 
 /* cas_layer_put(s, l, err): register a form; the same again is success. */
@@ -42,6 +43,15 @@ int cas_layer_put(struct cas_store *s, const struct cas_layer *l,
  */
 int cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
 		  struct cas_layer *ret, struct stv_err **err);
+
+/*
+ * cas_layer_get_form(s, diff_id, made_by, ret, err): 1 and the form that the
+ * compressor ${made_by} made here, or 0.
+ * Threads: any.
+ */
+int cas_layer_get_form(struct cas_store *s, const struct stv_digest *diff_id,
+		       const char *made_by, struct cas_layer *ret,
+		       struct stv_err **err);
 
 /* An image: a manifest with its config, or an index. */
 struct cas_image {

@@ -13,6 +13,8 @@ const struct cmd_opt cmd_build_opts[] = {
 	     "a line for /etc/hosts of each RUN"),
 	LIST("allow", 0, "WHAT", allows,
 	     "let RUNs have security.insecure or network.host"),
+	LIST("annotation", 0, "[PLACE:]KEY=VALUE", annotations,
+	     "an annotation of the image's manifest"),
 	LIST("build-arg", 0, "NAME[=VALUE]", build_args,
 	     "set an ARG; without a value from the environment"),
 	LIST("build-context", 0, "NAME=SOURCE", build_contexts,
@@ -45,8 +47,9 @@ const struct cmd_opt cmd_build_opts[] = {
 	     "an agent for RUN --mount=type=ssh (default: $SSH_AUTH_SOCK)"),
 	STR("store-max", 0, "SIZE", store_max,
 	    "largest size of the store after the build; 0: no bound"),
-	LIST("tag", 't', "NAME[:TAG]", tags, "a name for the image"),
-	STR("target", 0, "STAGE", target, "the stage to build"),
+	LIST("tag", 't', "NAME[:TAG][=STAGE]", tags,
+	     "a name for the image, or for that of a stage"),
+	LIST("target", 0, "STAGE", targets, "a stage to build"),
 	LIST("ulimit", 0, "NAME=SOFT[:HARD]", ulimits,
 	     "a resource limit of each RUN"),
 
@@ -57,7 +60,6 @@ const struct cmd_opt cmd_build_opts[] = {
 	CMD_MOOT("disable-content-trust"),
 	CMD_MOOT("load"),
 
-	CMD_LATER_STR("annotation", 0),
 	CMD_LATER_STR("attest", 0),
 	CMD_LATER_STR("cache-from", 0),
 	CMD_LATER_STR("cache-to", 0),

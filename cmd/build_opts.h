@@ -12,6 +12,7 @@
 struct build_values {
 	struct stv_strs add_hosts;
 	struct stv_strs allows;
+	struct stv_strs annotations;
 	struct stv_strs build_args;
 	struct stv_strs build_contexts;
 	struct stv_strs labels;
@@ -20,6 +21,7 @@ struct build_values {
 	struct stv_strs secrets;
 	struct stv_strs ssh;
 	struct stv_strs tags;
+	struct stv_strs targets;
 	struct stv_strs ulimits;
 	const char *file;
 	const char *iidfile;
@@ -30,7 +32,6 @@ struct build_values {
 	const char *progress;
 	const char *shm_size;
 	const char *store_max;
-	const char *target;
 	bool is_quiet;
 	bool no_cache;
 	bool no_sync;

@@ -1,4 +1,5 @@
 /* cmd/build_request.c - the command line of stave build, checked. */
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 
 #include "cmd/build_opts.h"
 #include "cmd/figures.h"
-#include "cmd/image.h"
 
 #include "cmd/build_request.h"
 
@@ -84,21 +84,6 @@ check_special(const struct build_request *r, struct stv_err **err)
 }
 
 static int
-take_tags(const struct build_values *v, struct build_request *r,
-	  struct stv_err **err)
-{
-	for (size_t i = 0; i < v->tags.len; i++) {
-		stv_auto_free char *tag = NULL;
-
-		if (cmd_tag_normal(v->tags.v[i], &tag, err) < 0)
-			return stv_wrap(err, "--tag '%s'", v->tags.v[i]);
-		if (!stv_strs_has(&r->tags, tag))
-			stv_strs_add(&r->tags, tag);
-	}
-	return 0;
-}
-
-static int
 take_lists(const struct build_values *v, struct build_request *r,
 	   struct stv_err **err)
 {
@@ -111,10 +96,6 @@ take_lists(const struct build_values *v, struct build_request *r,
 	}
 	for (size_t i = 0; i < v->ulimits.len; i++)
 		if (cmd_ulimit_parse(v->ulimits.v[i], stv_vec_push(&r->rlimits),
-				     err) < 0)
-			return -1;
-	for (size_t i = 0; i < v->outputs.len; i++)
-		if (cmd_output_parse(v->outputs.v[i], stv_vec_push(&r->outputs),
 				     err) < 0)
 			return -1;
 	for (size_t i = 0; i < v->no_cache_filters.len; i++) {
@@ -215,21 +196,158 @@ take_progress(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
-/* Standard output holds one thing: the image ID, or one archive. */
+/* What --output and --annotation say is about an image of this platform. */
 static int
-check_stdout(const struct build_values *v, const struct build_request *r,
+take_outputs(const struct build_values *v, struct build_request *r,
 	     struct stv_err **err)
 {
-	size_t n = v->is_quiet;
+	struct stv_platform platform = {0};
+	int rc = 0;
 
-	for (size_t i = 0; i < r->outputs.len; i++)
-		n += r->outputs.v[i].dest != NULL &&
-		     strcmp(r->outputs.v[i].dest, "-") == 0;
-	if (n > 1)
-		return stv_fail(err, STV_E_USAGE,
-				"more than one thing would go to standard "
-				"output");
+	if (r->has_platform)
+		stv_platform_copy(&platform, &r->platform);
+	else
+		stv_platform_host(&platform);
+	for (size_t i = 0; i < v->outputs.len && rc == 0; i++)
+		rc = cmd_output_parse(v->outputs.v[i], &platform,
+				      stv_vec_push(&r->outputs), err);
+	for (size_t i = 0; i < v->annotations.len && rc == 0; i++)
+		rc = cmd_annotation_parse(v->annotations.v[i], &platform,
+					  &r->annotations, err);
+	stv_platform_fini(&platform);
+	for (size_t i = 0; i < r->outputs.len && rc == 0; i++) {
+		if (r->outputs.v[i].oci_types != CMD_OFF ||
+		    r->annotations.manifest.len == 0)
+			continue;
+		rc = stv_fail(err, STV_E_USAGE,
+			      "--annotation: docker's media types of --output "
+			      "have no annotations");
+		stv_err_hint(*err, "Leave oci-mediatypes=false out.");
+	}
+	return rc;
+}
+
+/* Whether the times of files are rewritten is a matter of the whole build. */
+static int
+check_rewrite(struct build_request *r, struct stv_err **err)
+{
+	for (size_t i = 0; i < r->outputs.len; i++) {
+		enum cmd_switch s = r->outputs.v[i].rewrite_timestamp;
+
+		if (s == CMD_UNSET)
+			continue;
+		if (r->rewrite_timestamp != CMD_UNSET &&
+		    r->rewrite_timestamp != s) {
+			stv_fail(err, STV_E_USAGE,
+				 "--output: rewrite-timestamp cannot be both "
+				 "true and false in one build");
+			stv_err_hint(*err, "Run two builds.");
+			return -1;
+		}
+		r->rewrite_timestamp = s;
+	}
 	return 0;
+}
+
+/* Of which target is an output? */
+static int
+check_targets(const struct build_request *r, struct stv_err **err)
+{
+	for (size_t i = 0; i < r->outputs.len; i++) {
+		const struct cmd_output *o = &r->outputs.v[i];
+		bool is_tree = o->type == CMD_OUTPUT_TAR ||
+			       o->type == CMD_OUTPUT_LOCAL;
+
+		if (o->target != NULL &&
+		    cmd_targets_find(&r->targets, o->target) ==
+			    r->targets.list.len) {
+			stv_fail(err, STV_E_USAGE,
+				 "--output: stage '%s' is no target of this "
+				 "build",
+				 o->target);
+			stv_err_hint(*err, "Add --target %s.", o->target);
+			return -1;
+		}
+		if (o->target == NULL && o->names.len > 0 &&
+		    r->targets.list.len > 1) {
+			stv_fail(err, STV_E_USAGE,
+				 "--output: name= could be for each of several "
+				 "targets");
+			stv_err_hint(*err, "Add target=STAGE to it.");
+			return -1;
+		}
+		if (o->target == NULL && is_tree && r->targets.list.len > 1) {
+			stv_fail(err, STV_E_USAGE,
+				 "--output to %s could be the files of each of "
+				 "several targets",
+				 o->dest);
+			stv_err_hint(*err, "Add target=STAGE to it.");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/*
+ * One name for one file: the directory that it is in without links, and its
+ * own name; "-" is standard output.
+ */
+static char *
+place_of(const char *path)
+{
+	stv_auto_free char *copy = NULL, *base = NULL, *dir = NULL;
+	char *whole = strcmp(path, "-") == 0 ? NULL : realpath(path, NULL);
+
+	if (whole != NULL)
+		return whole;
+	copy = stv_xstrdup(path);
+	base = stv_xstrdup(path);
+	dir = realpath(dirname(copy), NULL);
+	if (dir == NULL || strcmp(path, "-") == 0)
+		return stv_xstrdup(path);
+	return stv_xasprintf("%s/%s", dir, basename(base));
+}
+
+/* Is place number ${n} none of those before it? */
+static int
+check_place(const struct stv_strs *places, size_t n, struct stv_err **err)
+{
+	const char *place = places->v[n];
+
+	if (strcmp(place, "/dev/null") == 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(places->v[i], place) != 0)
+			continue;
+		return stv_fail(
+			err, STV_E_USAGE, "more than one thing would %s%s",
+			strcmp(place, "-") == 0 ? "go to " : "be written to ",
+			strcmp(place, "-") == 0 ? "standard output" : place);
+	}
+	return 0;
+}
+
+/* Each result has a place of its own; standard output holds one thing. */
+static int
+check_places(const struct build_values *v, const struct build_request *r,
+	     struct stv_err **err)
+{
+	struct stv_strs places = {0};
+	int rc = 0;
+
+	if (v->is_quiet)
+		stv_strs_add(&places, "-");
+	if (v->iidfile != NULL)
+		stv_strs_take(&places, place_of(v->iidfile));
+	if (v->metadata_file != NULL)
+		stv_strs_take(&places, place_of(v->metadata_file));
+	for (size_t i = 0; i < r->outputs.len; i++)
+		if (r->outputs.v[i].dest != NULL)
+			stv_strs_take(&places, place_of(r->outputs.v[i].dest));
+	for (size_t i = 0; i < places.len && rc == 0; i++)
+		rc = check_place(&places, i, err);
+	stv_strs_clear(&places);
+	return rc;
 }
 
 int
@@ -237,12 +355,14 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
 	if (take_args(v, r, err) < 0 || take_contexts(v, r, err) < 0 ||
-	    check_special(r, err) < 0 || take_tags(v, r, err) < 0 ||
+	    check_special(r, err) < 0 ||
+	    cmd_targets_make(&v->targets, &v->tags, &r->targets, err) < 0 ||
 	    take_lists(v, r, err) < 0 || take_secrets(v, r, err) < 0 ||
-	    take_platform(v, r, err) < 0 ||
+	    take_platform(v, r, err) < 0 || take_outputs(v, r, err) < 0 ||
+	    check_rewrite(r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
-	    check_stdout(v, r, err) < 0)
+	    check_targets(r, err) < 0 || check_places(v, r, err) < 0)
 		return -1;
 	if (v->shm_size != NULL &&
 	    cmd_size_parse("--shm-size", v->shm_size, &r->shm_size, err) < 0)
@@ -270,13 +390,14 @@ void
 cmd_request_fini(struct build_request *r)
 {
 	for (size_t i = 0; i < r->outputs.len; i++)
-		free(r->outputs.v[i].dest);
+		cmd_output_fini(&r->outputs.v[i]);
 	stv_vec_fini(&r->outputs);
 	stv_vec_fini(&r->rlimits);
 	stv_pairs_clear(&r->args);
 	stv_pairs_clear(&r->contexts);
 	stv_pairs_clear(&r->labels);
-	stv_strs_clear(&r->tags);
+	cmd_targets_fini(&r->targets);
+	cmd_annotations_fini(&r->annotations);
 	stv_strs_clear(&r->hosts);
 	stv_strs_clear(&r->no_cache_stages);
 	stv_platform_fini(&r->platform);

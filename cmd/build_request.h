@@ -13,7 +13,9 @@
 #include "core/vec.h"
 
 #include "builder/sandbox/spec.h"
+#include "cmd/output.h"
 #include "cmd/secrets.h"
+#include "cmd/targets.h"
 #include "cmd/ui.h"
 #include "cmd/values.h"
 
@@ -24,11 +26,13 @@ struct build_request {
 	struct stv_pairs args;	   /* --build-arg */
 	struct stv_pairs labels;   /* --label */
 	struct stv_pairs contexts; /* --build-context */
-	struct stv_strs tags;	   /* normal form, each once */
-	struct stv_strs hosts;	   /* "name:address" */
+	struct cmd_targets targets;
+	struct cmd_annotations annotations;
+	struct stv_strs hosts; /* "name:address" */
 	struct stv_strs no_cache_stages;
 	STV_VEC(struct sbx_rlimit) rlimits;
 	STV_VEC(struct cmd_output) outputs;
+	enum cmd_switch rewrite_timestamp; /* of the outputs */
 	struct stv_platform platform;
 	bool has_platform;
 	enum sbx_net net;

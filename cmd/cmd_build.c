@@ -9,7 +9,6 @@
 #include "core/diag.h"
 #include "core/err.h"
 #include "core/event.h"
-#include "core/json.h"
 #include "core/mem.h"
 #include "core/source.h"
 #include "core/stream.h"
@@ -25,6 +24,7 @@
 #include "cmd/export.h"
 #include "cmd/files.h"
 #include "cmd/image.h"
+#include "cmd/metadata.h"
 #include "cmd/opts.h"
 #include "cmd/ui.h"
 #include "cmd/verbs.h"
@@ -42,7 +42,9 @@ struct build {
 	struct cas_lease *lease;
 	struct stv_sink *sink;
 	struct ui *ui;
-	struct bld_result result;
+	struct bld_target *targets; /* with the names of type=image */
+	struct bld_result *results; /* of each target */
+	struct cmd_made made;
 };
 
 /* Findings that were not shown yet. */
@@ -90,28 +92,84 @@ load(struct build *b, const char *context, struct stv_err **err)
 static bool
 wants_no_image(const struct build *b)
 {
-	if (b->r.outputs.len == 0 || b->r.tags.len > 0 || b->v->is_quiet ||
+	if (b->r.outputs.len == 0 || b->v->tags.len > 0 || b->v->is_quiet ||
 	    b->v->iidfile != NULL || b->v->metadata_file != NULL)
 		return false;
 	for (size_t i = 0; i < b->r.outputs.len; i++)
-		if (cmd_export_needs_image(&b->r.outputs.v[i]))
+		if (cmd_output_needs_image(&b->r.outputs.v[i]))
 			return false;
 	return true;
 }
 
-/* SOURCE_DATE_EPOCH of the command line or of the environment. */
+/* The time of the context; an ARG of that name gets it as a number. */
 static int
-take_epoch(const struct build *b, struct bld_opts *o, struct stv_err **err)
+take_context_time(struct build *b, struct bld_opts *o, struct stv_err **err)
+{
+	stv_auto_free char *text = NULL;
+
+	if (cmd_input_time(&b->in, &o->epoch, err) < 0)
+		return -1;
+	text = stv_xasprintf("%lld", (long long)o->epoch);
+	stv_pairs_set(&b->r.args, "SOURCE_DATE_EPOCH", text);
+	return 0;
+}
+
+/*
+ * SOURCE_DATE_EPOCH of the command line, or of the environment, which buildx
+ * makes a build argument: it stands above an ARG's default.
+ */
+static int
+take_epoch(struct build *b, struct bld_opts *o, struct stv_err **err)
 {
 	const char *arg = stv_pairs_get(&b->r.args, "SOURCE_DATE_EPOCH");
 	const char *text = arg != NULL ? arg : getenv("SOURCE_DATE_EPOCH");
 
-	if (text == NULL || *text == '\0')
+	o->keeps_times = b->r.rewrite_timestamp == CMD_OFF;
+	if (text == NULL || *text == '\0') {
+		if (b->r.rewrite_timestamp == CMD_ON)
+			cmd_warn("rewrite-timestamp=true does nothing without "
+				 "SOURCE_DATE_EPOCH");
 		return 0;
-	o->has_epoch = true;
+	}
+	o->has_epoch = b->made.is_stable = true;
 	if (strcmp(text, "context") == 0)
-		return cmd_input_time(&b->in, &o->epoch, err);
+		return take_context_time(b, o, err);
+	if (arg == NULL)
+		stv_pairs_set(&b->r.args, "SOURCE_DATE_EPOCH", text);
 	return cmd_epoch_parse(text, &o->epoch, err);
+}
+
+/* The targets; name= of type=image is more tags, which archives do not name. */
+static void
+take_targets(struct build *b, struct bld_opts *o)
+{
+	const struct cmd_targets *t = &b->r.targets;
+
+	b->made.n = t->list.len;
+	b->made.targets = t->list.v;
+	b->made.annotations = &b->r.annotations;
+	b->made.written = stv_xcalloc(t->list.len, sizeof(*b->made.written));
+	b->made.results = b->results =
+		stv_xcalloc(t->list.len, sizeof(*b->results));
+	o->n_targets = t->list.len;
+	o->targets = b->targets = stv_xcalloc(t->list.len, sizeof(*b->targets));
+	for (size_t i = 0; i < t->list.len; i++) {
+		b->targets[i].stage = t->list.v[i].stage;
+		stv_strs_copy(&b->targets[i].tags, &t->list.v[i].tags);
+	}
+	for (size_t i = 0; i < b->r.outputs.len; i++) {
+		const struct cmd_output *out = &b->r.outputs.v[i];
+		size_t at = out->target == NULL
+				    ? 0
+				    : cmd_targets_find(t, out->target);
+
+		for (size_t k = 0;
+		     out->type == CMD_OUTPUT_IMAGE && k < out->names.len; k++)
+			if (!stv_strs_has(&b->targets[at].tags,
+					  out->names.v[k]))
+				stv_strs_add(&b->targets[at].tags,
+					     out->names.v[k]);
+	}
 }
 
 static int
@@ -129,11 +187,10 @@ execute(struct build *b, struct stv_err **err)
 		.ignore_file = b->in.ignore_file,
 		.ignore_name = b->in.ignore_name,
 		.contexts = b->r.contexts,
-		.tags = b->r.tags,
 		.labels = b->r.labels,
+		.annotations = b->r.annotations.manifest,
 		.no_cache_filters = b->r.no_cache_stages,
 		.add_hosts = b->r.hosts,
-		.target = b->v->target,
 		.platform = b->r.platform,
 		.net = b->r.net,
 		.shm_size = b->r.shm_size,
@@ -151,13 +208,14 @@ execute(struct build *b, struct stv_err **err)
 	};
 	int rc;
 
+	take_targets(b, &o);
 	if (take_epoch(b, &o, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->r.args.len; i++)
 		stv_strs_take(&o.build_args,
 			      stv_xasprintf("%s=%s", b->r.args.v[i].name,
 					    b->r.args.v[i].value));
-	rc = bld_build(&o, &b->result, err);
+	rc = bld_build(&o, b->results, err);
 	stv_strs_clear(&o.build_args);
 	return rc;
 }
@@ -165,41 +223,23 @@ execute(struct build *b, struct stv_err **err)
 static int
 write_iidfile(const struct build *b, struct stv_err **err)
 {
-	char id[STV_DIGEST_STR_MAX];
+	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
 
 	if (b->v->iidfile == NULL)
 		return 0;
-	stv_digest_str(&b->result.image.config, id);
-	return cmd_file_write(b->cx, b->v->iidfile, id, strlen(id), err);
+	cmd_metadata_ids(&b->made, &text);
+	return cmd_file_write(b->cx, b->v->iidfile, stv_buf_str(&text),
+			      text.len, err);
 }
 
-/* The same members as buildx writes, for the tools that read them. */
 static int
 write_metadata(const struct build *b, struct stv_err **err)
 {
-	stv_auto_buf names = STV_BUF_INIT((size_t)1 << 20);
 	stv_auto_buf text = STV_BUF_INIT((size_t)4 << 20);
-	char config[STV_DIGEST_STR_MAX], manifest[STV_DIGEST_STR_MAX];
-	json_t *v;
 
 	if (b->v->metadata_file == NULL)
 		return 0;
-	stv_digest_str(&b->result.image.config, config);
-	stv_digest_str(&b->result.image.manifest, manifest);
-	for (size_t i = 0; i < b->r.tags.len; i++)
-		stv_buf_addf(&names, "%s%s", i > 0 ? "," : "", b->r.tags.v[i]);
-	v = json_pack("{s:s,s:{s:s,s:s,s:I},s:s}",
-		      "containerimage.config.digest", config,
-		      "containerimage.descriptor", "mediaType", OCI_MT_MANIFEST,
-		      "digest", manifest, "size",
-		      (json_int_t)b->result.manifest_size,
-		      "containerimage.digest", manifest);
-	if (names.len > 0)
-		json_object_set_new(v, "image.name",
-				    json_string(stv_buf_str(&names)));
-	stv_json_dump(v, &text);
-	stv_buf_addc(&text, '\n');
-	json_decref(v);
+	cmd_metadata_json(&b->made, &text);
 	return cmd_file_write(b->cx, b->v->metadata_file, stv_buf_str(&text),
 			      text.len, err);
 }
@@ -209,8 +249,8 @@ static int
 write_results(struct build *b, struct stv_err **err)
 {
 	for (size_t i = 0; i < b->r.outputs.len; i++)
-		if (cmd_export(b->cx, b->store, &b->r.outputs.v[i], &b->result,
-			       &b->r.tags, err) < 0)
+		if (cmd_export(b->cx, b->store, &b->r.outputs.v[i], &b->made,
+			       err) < 0)
 			return -1;
 	if (write_iidfile(b, err) < 0)
 		return stv_wrap(err, "--iidfile");
@@ -230,7 +270,7 @@ keep_cap(struct build *b)
 	struct cas_gc_result res = {0};
 	struct stv_err *err = NULL;
 
-	if (b->result.n_executed == 0 && !b->r.has_store_max)
+	if (b->results[0].n_executed == 0 && !b->r.has_store_max)
 		return;
 	g.max_bytes = b->r.has_store_max ? b->r.store_max
 					 : cas_gc_default_max(b->store);
@@ -240,7 +280,7 @@ keep_cap(struct build *b)
 	stv_err_free(err);
 }
 
-/* The last lines of the display: what the image is called. */
+/* The last lines of the display: what the images are called. */
 static void
 tell_names(struct build *b)
 {
@@ -248,19 +288,33 @@ tell_names(struct build *b)
 
 	if (wants_no_image(b))
 		return;
-	stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
-		  stv_digest_str(&b->result.image.config, id));
-	for (size_t i = 0; i < b->r.tags.len; i++) {
-		stv_auto_free char *name = cmd_tag_familiar(b->r.tags.v[i]);
+	for (size_t i = 0; i < b->made.n; i++) {
+		const struct bld_target *t = &b->targets[i];
 
-		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "tagged %s", name);
+		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
+			  stv_digest_str(&b->results[i].image.config, id));
+		for (size_t k = 0; k < t->tags.len; k++) {
+			stv_auto_free char *name =
+				cmd_tag_familiar(t->tags.v[k]);
+
+			stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "tagged %s",
+				  name);
+		}
 	}
+}
+
+static void
+print_ids(const struct build *b)
+{
+	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
+
+	cmd_metadata_ids(&b->made, &text);
+	printf("%s\n", stv_buf_str(&text));
 }
 
 static int
 build(struct build *b, const char *context, struct stv_err **err)
 {
-	char id[STV_DIGEST_STR_MAX];
 	int rc = load(b, context, err);
 
 	if (rc == 0)
@@ -277,7 +331,7 @@ build(struct build *b, const char *context, struct stv_err **err)
 	if (rc < 0)
 		return -1;
 	if (b->v->is_quiet)
-		printf("%s\n", stv_digest_str(&b->result.image.config, id));
+		print_ids(b);
 	keep_cap(b);
 	return 0;
 }
@@ -314,7 +368,14 @@ begin(struct build *b)
 static void
 end(struct build *b)
 {
-	bld_result_fini(&b->result);
+	for (size_t i = 0; i < b->made.n; i++) {
+		bld_result_fini(&b->results[i]);
+		oci_descriptor_fini(&b->made.written[i]);
+		stv_strs_clear(&b->targets[i].tags);
+	}
+	free(b->targets);
+	free(b->results);
+	free(b->made.written);
 	cmd_input_fini(&b->in);
 	cas_store_close(b->store);
 	stv_diags_fini(&b->diags);

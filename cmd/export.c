@@ -1,40 +1,111 @@
 /* cmd/export.c - what --output writes besides the image in the store. */
-#include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
+#include "core/mem.h"
 #include "core/stream.h"
 #include "core/strs.h"
 
 #include "builder/build.h"
 #include "cache/archive_save.h"
 #include "cache/layer.h"
+#include "cache/repack.h"
 #include "cache/store.h"
 #include "cache/toc.h"
 
 #include "cmd/ctx.h"
 #include "cmd/files.h"
+#include "cmd/outdir.h"
 
 #include "cmd/export.h"
 
-bool
-cmd_export_needs_image(const struct cmd_output *o)
+/* Is number ${i} what the output is of? */
+static bool
+is_wanted(const struct cmd_output *o, const struct cmd_made *made, size_t i)
 {
-	return o->type != CMD_OUTPUT_TAR && o->type != CMD_OUTPUT_LOCAL;
+	const char *stage = made->targets[i].stage;
+
+	return o->target == NULL ||
+	       (stage != NULL && strcasecmp(stage, o->target) == 0);
 }
 
-static int
-write_archive(struct cas_store *s, const struct bld_result *r,
-	      const struct stv_strs *tags, enum cas_archive_format format,
-	      struct stv_sink *out, struct stv_err **err)
+static void
+add_pairs(struct stv_pairs *dst, const struct stv_pairs *src)
 {
-	struct cas_save_image img = {.manifest = r->image.manifest,
-				     .names = *tags};
+	for (size_t i = 0; i < src->len; i++)
+		stv_pairs_set(dst, src->v[i].name, src->v[i].value);
+}
 
-	return cas_save(s, &img, 1, format, out, err);
+/* One image in the form that the output wants. */
+static int
+repack(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
+       size_t i, struct cas_save_image *ret, struct stv_err **err)
+{
+	const struct bld_result *r = &made->results[i];
+	bool is_annotated = made->annotations->manifest.len > 0;
+	struct cas_repack_opts opts = {
+		.how = o->compression,
+		.is_forced = o->is_forced,
+		.has_docker_types =
+			cmd_output_has_docker_types(o) && !is_annotated,
+		.annotations = o->annotations.manifest,
+	};
+	struct oci_descriptor *d = &made->written[i];
+
+	opts.how.is_stable = made->is_stable;
+	oci_descriptor_fini(d);
+	*d = (struct oci_descriptor){0};
+	if (cas_repack(s, &r->image.manifest, &opts, d, err) < 0)
+		return -1;
+	if (r->config->created != NULL)
+		stv_pairs_set(&d->annotations,
+			      "org.opencontainers.image.created",
+			      r->config->created);
+	add_pairs(&d->annotations, &made->annotations->descriptor);
+	add_pairs(&d->annotations, &o->annotations.descriptor);
+	*ret = (struct cas_save_image){
+		.manifest = d->digest,
+		.names = o->names.len > 0 ? o->names : made->targets[i].tags,
+		.annotations = d->annotations,
+	};
+	return 0;
+}
+
+/* The images as an archive to ${out}, or as a layout in ${dirfd}. */
+static int
+write_images(struct cas_store *s, const struct cmd_output *o,
+	     struct cmd_made *made, struct stv_sink *out, int dirfd,
+	     struct stv_err **err)
+{
+	stv_auto_free struct cas_save_image *images =
+		stv_xcalloc(made->n, sizeof(*images));
+	size_t n = 0;
+
+	for (size_t i = 0; i < made->n; i++)
+		if (is_wanted(o, made, i) &&
+		    repack(s, o, made, i, &images[n++], err) < 0)
+			return -1;
+	if (out == NULL)
+		return cas_save_dir(s, images, n, dirfd, err);
+	return cas_save(s, images, n,
+			o->type == CMD_OUTPUT_OCI ? CAS_ARCHIVE_OCI
+						  : CAS_ARCHIVE_BOTH,
+			out, err);
+}
+
+/* The only target of an output of files. */
+static const struct bld_result *
+result_of(const struct cmd_output *o, const struct cmd_made *made)
+{
+	size_t i = 0;
+
+	while (i + 1 < made->n && !is_wanted(o, made, i))
+		i++;
+	return &made->results[i];
 }
 
 /*
@@ -81,8 +152,8 @@ write_tree(struct cas_store *s, const struct bld_result *r,
 
 static int
 write_file(const struct cmd_ctx *cx, struct cas_store *s,
-	   const struct cmd_output *o, const struct bld_result *r,
-	   const struct stv_strs *tags, struct stv_err **err)
+	   const struct cmd_output *o, struct cmd_made *made,
+	   struct stv_err **err)
 {
 	struct cmd_outfile f = CMD_OUTFILE_INIT;
 	stv_auto(stv_sink) *out = NULL;
@@ -91,12 +162,9 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		out = stv_sink_fd(f.fd);
 	if (rc == 0 && o->type == CMD_OUTPUT_TAR)
-		rc = write_tree(s, r, out, err);
+		rc = write_tree(s, result_of(o, made), out, err);
 	else if (rc == 0)
-		rc = write_archive(s, r, tags,
-				   o->type == CMD_OUTPUT_OCI ? CAS_ARCHIVE_OCI
-							     : CAS_ARCHIVE_BOTH,
-				   out, err);
+		rc = write_images(s, o, made, out, -1, err);
 	if (rc == 0)
 		rc = cmd_outfile_commit(&f, err);
 	cmd_outfile_close(&f);
@@ -104,31 +172,37 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 }
 
 static int
-write_dir(struct cas_store *s, const struct cmd_output *o,
-	  const struct bld_result *r, struct stv_err **err)
+write_dir(const struct cmd_ctx *cx, struct cas_store *s,
+	  const struct cmd_output *o, struct cmd_made *made,
+	  struct stv_err **err)
 {
-	stv_auto_fd dirfd = -1;
+	const struct bld_result *r = result_of(o, made);
+	struct cmd_outdir d = CMD_OUTDIR_INIT;
+	int rc = cmd_outdir_open(cx, o->dest, o->is_dir, &d, err);
 
-	if (stv_fsat_mkdirs(AT_FDCWD, o->dest, 0755, err) < 0)
-		return -1;
-	dirfd = openat(AT_FDCWD, o->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0)
-		return stv_fail_errno_as(err, STV_E_INPUT, errno,
-					 "cannot open %s", o->dest);
-	return lay_unpack(s, r->diff_ids, r->n_diff_ids, dirfd, err);
+	if (rc == 0 && o->is_dir)
+		rc = write_images(s, o, made, NULL, d.fd, err);
+	else if (rc == 0)
+		rc = lay_unpack(s, r->diff_ids, r->n_diff_ids, d.fd, err);
+	if (rc == 0)
+		rc = cmd_outdir_commit(&d, err);
+	cmd_outdir_close(&d);
+	return rc;
 }
 
 int
 cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
-	   const struct cmd_output *o, const struct bld_result *r,
-	   const struct stv_strs *tags, struct stv_err **err)
+	   const struct cmd_output *o, struct cmd_made *made,
+	   struct stv_err **err)
 {
-	int rc = 0;
+	int rc;
 
-	if (o->type == CMD_OUTPUT_LOCAL)
-		rc = write_dir(s, o, r, err);
-	else if (o->type != CMD_OUTPUT_IMAGE)
-		rc = write_file(cx, s, o, r, tags, err);
+	if (o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_CACHE)
+		return 0;
+	if (o->type == CMD_OUTPUT_LOCAL || o->is_dir)
+		rc = write_dir(cx, s, o, made, err);
+	else
+		rc = write_file(cx, s, o, made, err);
 	if (rc < 0)
 		return stv_wrap(err, "writing the output to %s", o->dest);
 	return 0;

@@ -2,24 +2,41 @@
 #ifndef STAVE_CMD_EXPORT_H
 #define STAVE_CMD_EXPORT_H
 
-#include "cmd/values.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/oci.h"
+
+#include "cmd/output.h"
 
 struct bld_result; /* builder/build.h */
+struct bld_target; /* builder/build.h */
 struct cas_store;  /* cache/store.h */
 struct cmd_ctx;	   /* cmd/ctx.h */
 struct stv_err;	   /* core/err.h */
-struct stv_strs;   /* core/strs.h */
+
+/* What a build made, and what became of it outside. */
+struct cmd_made {
+	const struct bld_target *targets;
+	const struct bld_result *results;
+	size_t n; /* of both */
+	const struct cmd_annotations *annotations;
+	bool is_stable; /* compress to the same bytes on every machine */
+	/*
+	 * For each target the image as the last archive has it; zeroed where
+	 * there is none.
+	 */
+	struct oci_descriptor *written;
+};
 
 /*
- * cmd_export(cx, s, o, r, tags, err): write the result of a build as ${o}
- * says.  Files that are in a directory already stay there unless the image has
- * one of that name.
+ * cmd_export(cx, s, o, made, err): write the result of a build as ${o} says.
+ * A file or a new directory is there when it is complete, or not at all; files
+ * that are in a directory already stay there unless the image has one of that
+ * name.  An archive holds the images of all targets, or that of ${o}.
  */
 int cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
-	       const struct cmd_output *o, const struct bld_result *r,
-	       const struct stv_strs *tags, struct stv_err **err);
-
-/* cmd_export_needs_image(o): is it the image that is written, or its files? */
-bool cmd_export_needs_image(const struct cmd_output *o);
+	       const struct cmd_output *o, struct cmd_made *made,
+	       struct stv_err **err);
 
 #endif /* STAVE_CMD_EXPORT_H */

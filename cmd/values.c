@@ -6,9 +6,6 @@
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
-#include "core/strs.h"
-
-#include "parser/words.h"
 
 #include "cmd/values.h"
 
@@ -143,106 +140,4 @@ cmd_network_parse(const char *s, enum sbx_net *ret, struct stv_err **err)
 	stv_fail(err, STV_E_USAGE, "--network: there is no mode '%s'", s);
 	stv_err_hint(*err, "Choose host or none.");
 	return -1;
-}
-
-static int
-output_type(const char *name, enum cmd_output_type *ret, struct stv_err **err)
-{
-	static const struct {
-		const char *name;
-		enum cmd_output_type type;
-	} types[] = {
-		{"image", CMD_OUTPUT_IMAGE},   {"oci", CMD_OUTPUT_OCI},
-		{"docker", CMD_OUTPUT_DOCKER}, {"tar", CMD_OUTPUT_TAR},
-		{"local", CMD_OUTPUT_LOCAL},
-	};
-
-	for (size_t i = 0; i < STV_ARRAY_LEN(types); i++) {
-		if (strcmp(types[i].name, name) == 0) {
-			*ret = types[i].type;
-			return 0;
-		}
-	}
-	if (strcmp(name, "registry") == 0 || strcmp(name, "cacheonly") == 0)
-		return stv_fail(err, STV_E_USAGE,
-				"--output: type=%s is not supported yet by "
-				"this version",
-				name);
-	stv_fail(err, STV_E_USAGE, "--output: there is no type '%s'", name);
-	stv_err_hint(*err, "Choose one of oci, docker, tar, local, image.");
-	return -1;
-}
-
-/* One name=value of --output. */
-static int
-output_field(const char *field, struct cmd_output *ret, bool *has_type,
-	     struct stv_err **err)
-{
-	stv_auto_free char *name = NULL;
-	const char *value = df_pair_split(field, &name);
-
-	if (value != NULL && strcmp(name, "type") == 0) {
-		*has_type = true;
-		return output_type(value, &ret->type, err);
-	}
-	if (value != NULL && strcmp(name, "dest") == 0 && *value != '\0') {
-		free(ret->dest);
-		ret->dest = stv_xstrdup(value);
-		return 0;
-	}
-	stv_fail(err, STV_E_USAGE, "--output: '%s' is not supported", field);
-	stv_err_hint(*err, "Write type=oci|docker|tar|local,dest=PATH.");
-	return -1;
-}
-
-static int
-check_output(struct cmd_output *o, bool has_type, struct stv_err **err)
-{
-	if (!has_type)
-		return stv_fail(err, STV_E_USAGE, "--output needs a type=");
-	/* docker: without a place both mean the local store */
-	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL)
-		o->type = CMD_OUTPUT_IMAGE;
-	if (o->type == CMD_OUTPUT_IMAGE && o->dest != NULL)
-		return stv_fail(err, STV_E_USAGE,
-				"--output: type=image has no dest=");
-	if (o->type == CMD_OUTPUT_LOCAL &&
-	    (o->dest == NULL || strcmp(o->dest, "-") == 0))
-		return stv_fail(err, STV_E_USAGE,
-				"--output: type=local needs a directory as "
-				"dest=");
-	if (o->type != CMD_OUTPUT_IMAGE && o->dest == NULL)
-		o->dest = stv_xstrdup("-");
-	return 0;
-}
-
-int
-cmd_output_parse(const char *s, struct cmd_output *ret, struct stv_err **err)
-{
-	struct cmd_output o = {0};
-	struct stv_strs fields = {0};
-	bool has_type = false;
-	int rc = 0;
-
-	if (strchr(s, '=') == NULL) {
-		ret->type =
-			strcmp(s, "-") == 0 ? CMD_OUTPUT_TAR : CMD_OUTPUT_LOCAL;
-		ret->dest = stv_xstrdup(s);
-		return 0;
-	}
-	if (df_csv_split(s, &fields, err) < 0) {
-		stv_err_clear(err);
-		rc = stv_fail(err, STV_E_USAGE,
-			      "--output: a quote in '%s' is not closed", s);
-	}
-	for (size_t i = 0; i < fields.len && rc == 0; i++)
-		rc = output_field(fields.v[i], &o, &has_type, err);
-	stv_strs_clear(&fields);
-	if (rc == 0)
-		rc = check_output(&o, has_type, err);
-	if (rc < 0)
-		free(o.dest);
-	else
-		*ret = o;
-	return rc;
 }

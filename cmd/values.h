@@ -2,8 +2,6 @@
 #ifndef STAVE_CMD_VALUES_H
 #define STAVE_CMD_VALUES_H
 
-#include <stdbool.h>
-
 #include "builder/sandbox/spec.h"
 
 struct stv_err; /* core/err.h */
@@ -28,28 +26,5 @@ int cmd_host_parse(const char *s, char **ret, struct stv_err **err);
  * Errors: STV_E_USAGE.
  */
 int cmd_network_parse(const char *s, enum sbx_net *ret, struct stv_err **err);
-
-enum cmd_output_type {
-	CMD_OUTPUT_IMAGE, /* into the store: what happens without --output */
-	CMD_OUTPUT_OCI,
-	CMD_OUTPUT_DOCKER,
-	CMD_OUTPUT_TAR,
-	CMD_OUTPUT_LOCAL
-};
-
-/* One --output. */
-struct cmd_output {
-	enum cmd_output_type type;
-	char *dest; /* a path, "-" for stdout; NULL for CMD_OUTPUT_IMAGE */
-};
-
-/*
- * cmd_output_parse(s, ret, err): "type=tar,dest=x.tar", "DIR" (type=local), "-"
- * (type=tar to stdout).
- * Owns:   ret->dest.
- * Errors: STV_E_USAGE.
- */
-int cmd_output_parse(const char *s, struct cmd_output *ret,
-		     struct stv_err **err);
 
 #endif /* STAVE_CMD_VALUES_H */

@@ -170,11 +170,3 @@ stv_in_decode(struct stv_in *under, enum stv_codec *ret, struct stv_err **err)
 		*ret = codec;
 	return &c->in;
 }
-
-int
-stv_codec_end(struct stv_sink *sink, struct stv_err **err)
-{
-	struct codec_sink *s = (struct codec_sink *)sink;
-
-	return s->end(s, err);
-}

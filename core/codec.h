@@ -47,16 +47,41 @@ const char *stv_codec_name(enum stv_codec c);
 struct stv_in *stv_in_decode(struct stv_in *under, enum stv_codec *ret,
 			     struct stv_err **err);
 
+/* How to compress. */
+struct stv_compression {
+	enum stv_codec codec; /* STV_CODEC_GZIP or STV_CODEC_ZSTD */
+	int level;	      /* 1 to stv_codec_max_level(); 0: the default */
+	bool is_stable;	      /* the same bytes on every machine */
+};
+
+/* stv_codec_max_level(c): the highest level of gzip or zstd. */
+int stv_codec_max_level(enum stv_codec c);
+
 /*
- * stv_sink_gzip(under, is_stable): compress to gzip.  Without ${is_stable} by
- * ISA-L, whose output depends on the CPU's instruction set; with it by
- * libdeflate in members of 1 MiB, the same bytes on every machine.
+ * stv_compression_name(c): the compressor with its parameters; equal names
+ * give equal bytes (where is_stable or zstd: on every machine).  "" for
+ * STV_CODEC_NONE.
+ * Owns: the caller.
+ */
+char *stv_compression_name(const struct stv_compression *c);
+
+/*
+ * stv_sink_compress(under, how): compress in blocks, on all processors; what
+ * comes out does not depend on their number.  gzip without level and without
+ * is_stable is by ISA-L, whose output depends on the CPU's instruction set;
+ * otherwise by libdeflate; zstd by libzstd.
  *
  * Borrows: ${under}.  Call stv_codec_end() before closing it.
+ * Limits:  a few MiB for each of at most STV_MAX_PACKERS threads, which are
+ *          there only once there is a second block.
  */
+struct stv_sink *stv_sink_compress(struct stv_sink *under,
+				   const struct stv_compression *how);
+
+/* stv_sink_gzip(under, is_stable): gzip of the default level. */
 struct stv_sink *stv_sink_gzip(struct stv_sink *under, bool is_stable);
 
-/* stv_sink_zstd(under, level): compress to zstd; otherwise as gzip. */
+/* stv_sink_zstd(under, level): zstd. */
 struct stv_sink *stv_sink_zstd(struct stv_sink *under, int level);
 
 /* stv_codec_end(sink, err): write what is left of a compressed stream. */

@@ -10,9 +10,8 @@
 
 #include "core/codec_internal.h"
 
-/* What one libdeflate member holds; a constant of the output's form. */
+/* What one member holds; a constant of the output's form. */
 #define MEMBER_SIZE ((size_t)1 << 20)
-#define STABLE_LEVEL 6
 #define FAST_LEVEL 2
 
 struct gzip_in {
@@ -147,174 +146,92 @@ stv_codec_gzip_new(void)
 	return &g->c;
 }
 
-/* ISA-L, one long member. */
-struct fast_sink {
-	struct codec_sink s;
-	struct stv_sink *under;
+/* ISA-L. */
+struct fast_packer {
+	struct codec_packer p;
 	struct isal_zstream z;
 	uint8_t *level_buf;
-	uint8_t *out;
 };
 
-static int
-fast_run(struct fast_sink *g, const void *buf, size_t n, bool is_end,
-	 struct stv_err **err)
+static size_t
+fast_pack(struct codec_packer *p, const uint8_t *in, size_t n, uint8_t *out)
 {
-	g->z.next_in = (uint8_t *)(uintptr_t)buf; /* it is only read */
-	g->z.avail_in = (uint32_t)n;
-	g->z.end_of_stream = is_end;
-	do {
-		g->z.next_out = g->out;
-		g->z.avail_out = (uint32_t)CODEC_BUF;
-		if (isal_deflate(&g->z) != COMP_OK)
-			return stv_fail(err, STV_E_INTERNAL,
-					"gzip compression failed");
-		if (g->under->write(g->under, g->out,
-				    CODEC_BUF - g->z.avail_out, err) < 0)
-			return -1;
-	} while (g->z.avail_out == 0 ||
-		 (is_end && g->z.internal_state.state != ZSTATE_END));
-	return 0;
-}
+	struct fast_packer *g = (struct fast_packer *)p;
 
-static int
-fast_write(struct stv_sink *sink, const void *buf, size_t n,
-	   struct stv_err **err)
-{
-	struct fast_sink *g = (struct fast_sink *)sink;
-	const uint8_t *p = buf;
-
-	while (n > 0) {
-		size_t part = n > UINT32_MAX / 2 ? UINT32_MAX / 2 : n;
-
-		if (fast_run(g, p, part, false, err) < 0)
-			return -1;
-		p += part;
-		n -= part;
-	}
-	return 0;
-}
-
-static int
-fast_end(struct codec_sink *s, struct stv_err **err)
-{
-	return fast_run((struct fast_sink *)s, "", 0, true, err);
-}
-
-static void
-fast_close(struct stv_sink *sink)
-{
-	struct fast_sink *g = (struct fast_sink *)sink;
-
-	free(g->level_buf);
-	free(g->out);
-	free(g);
-}
-
-static struct stv_sink *
-fast_new(struct stv_sink *under)
-{
-	struct fast_sink *g = stv_xcalloc(1, sizeof(*g));
-
-	g->s.sink = (struct stv_sink){fast_write, fast_close};
-	g->s.end = fast_end;
-	g->under = under;
-	g->out = stv_xmalloc(CODEC_BUF);
-	g->level_buf = stv_xmalloc(ISAL_DEF_LVL2_DEFAULT);
 	isal_deflate_init(&g->z);
 	g->z.level = FAST_LEVEL;
 	g->z.level_buf = g->level_buf;
 	g->z.level_buf_size = ISAL_DEF_LVL2_DEFAULT;
 	g->z.gzip_flag = IGZIP_GZIP;
 	g->z.flush = NO_FLUSH;
-	return &g->s.sink;
-}
-
-/* libdeflate, a member for each MiB. */
-struct stable_sink {
-	struct codec_sink s;
-	struct stv_sink *under;
-	struct libdeflate_compressor *z;
-	uint8_t *in;
-	size_t len;
-	uint8_t *out;
-	size_t out_size;
-	bool has_member;
-};
-
-static int
-stable_flush(struct stable_sink *g, struct stv_err **err)
-{
-	size_t n = libdeflate_gzip_compress(g->z, g->in, g->len, g->out,
-					    g->out_size);
-
-	if (n == 0)
-		return stv_fail(err, STV_E_INTERNAL, "gzip compression failed");
-	g->len = 0;
-	g->has_member = true;
-	return g->under->write(g->under, g->out, n, err);
-}
-
-static int
-stable_write(struct stv_sink *sink, const void *buf, size_t n,
-	     struct stv_err **err)
-{
-	struct stable_sink *g = (struct stable_sink *)sink;
-	const uint8_t *p = buf;
-
-	while (n > 0) {
-		size_t part = MEMBER_SIZE - g->len;
-
-		if (part > n)
-			part = n;
-		memcpy(g->in + g->len, p, part);
-		g->len += part;
-		p += part;
-		n -= part;
-		if (g->len == MEMBER_SIZE && stable_flush(g, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-stable_end(struct codec_sink *s, struct stv_err **err)
-{
-	struct stable_sink *g = (struct stable_sink *)s;
-
-	return g->len > 0 || !g->has_member ? stable_flush(g, err) : 0;
+	g->z.end_of_stream = 1;
+	g->z.next_in = (uint8_t *)(uintptr_t)in; /* it is only read */
+	g->z.avail_in = (uint32_t)n;
+	g->z.next_out = out;
+	g->z.avail_out = (uint32_t)p->room;
+	if (isal_deflate(&g->z) != COMP_OK ||
+	    g->z.internal_state.state != ZSTATE_END)
+		return 0;
+	return p->room - g->z.avail_out;
 }
 
 static void
-stable_close(struct stv_sink *sink)
+fast_free(struct codec_packer *p)
 {
-	struct stable_sink *g = (struct stable_sink *)sink;
-
-	libdeflate_free_compressor(g->z);
-	free(g->in);
-	free(g->out);
-	free(g);
+	free(((struct fast_packer *)p)->level_buf);
+	free(p);
 }
 
-static struct stv_sink *
-stable_new(struct stv_sink *under)
+static struct codec_packer *
+fast_new(void)
 {
-	struct stable_sink *g = stv_xcalloc(1, sizeof(*g));
+	struct fast_packer *g = stv_xcalloc(1, sizeof(*g));
 
-	g->s.sink = (struct stv_sink){stable_write, stable_close};
-	g->s.end = stable_end;
-	g->under = under;
-	g->z = libdeflate_alloc_compressor(STABLE_LEVEL);
+	/* A Huffman code never adds an eighth. */
+	g->p = (struct codec_packer){MEMBER_SIZE, MEMBER_SIZE / 8 * 9,
+				     fast_pack, fast_free};
+	g->level_buf = stv_xmalloc(ISAL_DEF_LVL2_DEFAULT);
+	return &g->p;
+}
+
+/* libdeflate. */
+struct stable_packer {
+	struct codec_packer p;
+	struct libdeflate_compressor *z;
+};
+
+static size_t
+stable_pack(struct codec_packer *p, const uint8_t *in, size_t n, uint8_t *out)
+{
+	return libdeflate_gzip_compress(((struct stable_packer *)p)->z, in, n,
+					out, p->room);
+}
+
+static void
+stable_free(struct codec_packer *p)
+{
+	libdeflate_free_compressor(((struct stable_packer *)p)->z);
+	free(p);
+}
+
+static struct codec_packer *
+stable_new(int level)
+{
+	struct stable_packer *g = stv_xcalloc(1, sizeof(*g));
+
+	g->z = libdeflate_alloc_compressor(level);
 	if (g->z == NULL)
 		STV_BUG("no memory for a compressor");
-	g->in = stv_xmalloc(MEMBER_SIZE);
-	g->out_size = libdeflate_gzip_compress_bound(g->z, MEMBER_SIZE);
-	g->out = stv_xmalloc(g->out_size);
-	return &g->s.sink;
+	g->p = (struct codec_packer){
+		MEMBER_SIZE, libdeflate_gzip_compress_bound(g->z, MEMBER_SIZE),
+		stable_pack, stable_free};
+	return &g->p;
 }
 
-struct stv_sink *
-stv_sink_gzip(struct stv_sink *under, bool is_stable)
+struct codec_packer *
+stv_codec_gzip_packer(const struct stv_compression *c)
 {
-	return is_stable ? stable_new(under) : fast_new(under);
+	if (c->level == 0 && !c->is_stable)
+		return fast_new();
+	return stable_new(c->level == 0 ? STV_GZIP_LEVEL : c->level);
 }

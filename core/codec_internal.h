@@ -10,6 +10,9 @@
 #include "core/stream.h"
 
 #define CODEC_BUF ((size_t)128 << 10)
+/* Levels where none is asked for. */
+#define STV_GZIP_LEVEL 6
+#define STV_ZSTD_LEVEL 3
 
 /* Compressed bytes on their way into a decoder. */
 struct codec_feed {
@@ -43,10 +46,24 @@ struct codec_in *stv_codec_zstd_new(void);
 /* stv_codec_arch_new(codec): xz or bzip2. */
 struct codec_in *stv_codec_arch_new(enum stv_codec codec);
 
-/* A compressor: its sink, and how it ends. */
-struct codec_sink {
-	struct stv_sink sink;
-	int (*end)(struct codec_sink *s, struct stv_err **err);
+/*
+ * What compresses one block to a gzip member or zstd frame of its own; each
+ * kind has this in front.  Threads: one packer belongs to one thread.
+ */
+struct codec_packer {
+	size_t block; /* bytes that go into one member: part of the format */
+	size_t room;  /* the most that comes out */
+	/*
+	 * pack(p, in, n, out): up to block bytes to at most room: how many,
+	 * 0 where it failed.
+	 */
+	size_t (*pack)(struct codec_packer *p, const uint8_t *in, size_t n,
+		       uint8_t *out);
+	void (*free)(struct codec_packer *p);
 };
+
+/* Packers of each kind.  Owns: the caller, p->free(). */
+struct codec_packer *stv_codec_gzip_packer(const struct stv_compression *c);
+struct codec_packer *stv_codec_zstd_packer(const struct stv_compression *c);
 
 #endif /* STAVE_CORE_CODEC_INTERNAL_H */

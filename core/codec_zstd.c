@@ -66,72 +66,43 @@ stv_codec_zstd_new(void)
 	return &z->c;
 }
 
-struct zstd_sink {
-	struct codec_sink s;
-	struct stv_sink *under;
-	ZSTD_CStream *z;
-	uint8_t *out;
+/* What one frame holds; a constant of the output's form. */
+#define FRAME_SIZE ((size_t)2 << 20)
+
+struct zstd_packer {
+	struct codec_packer p;
+	ZSTD_CCtx *z;
 };
 
-static int
-zstd_run(struct zstd_sink *z, const void *buf, size_t n, ZSTD_EndDirective how,
-	 struct stv_err **err)
+static size_t
+zstd_pack(struct codec_packer *p, const uint8_t *in, size_t n, uint8_t *out)
 {
-	ZSTD_inBuffer in = {buf, n, 0};
-	size_t left;
+	size_t r = ZSTD_compress2(((struct zstd_packer *)p)->z, out, p->room,
+				  in, n);
 
-	do {
-		ZSTD_outBuffer out = {z->out, CODEC_BUF, 0};
-
-		left = ZSTD_compressStream2(z->z, &out, &in, how);
-		if (ZSTD_isError(left))
-			return stv_fail(err, STV_E_INTERNAL,
-					"zstd compression failed: %s",
-					ZSTD_getErrorName(left));
-		if (out.pos > 0 &&
-		    z->under->write(z->under, z->out, out.pos, err) < 0)
-			return -1;
-	} while (how == ZSTD_e_end ? left > 0 : in.pos < in.size);
-	return 0;
-}
-
-static int
-zstd_write(struct stv_sink *sink, const void *buf, size_t n,
-	   struct stv_err **err)
-{
-	return zstd_run((struct zstd_sink *)sink, buf, n, ZSTD_e_continue, err);
-}
-
-static int
-zstd_end(struct codec_sink *s, struct stv_err **err)
-{
-	return zstd_run((struct zstd_sink *)s, "", 0, ZSTD_e_end, err);
+	return ZSTD_isError(r) ? 0 : r;
 }
 
 static void
-zstd_close(struct stv_sink *sink)
+zstd_free(struct codec_packer *p)
 {
-	struct zstd_sink *z = (struct zstd_sink *)sink;
-
-	(void)ZSTD_freeCStream(z->z);
-	free(z->out);
-	free(z);
+	(void)ZSTD_freeCCtx(((struct zstd_packer *)p)->z);
+	free(p);
 }
 
-struct stv_sink *
-stv_sink_zstd(struct stv_sink *under, int level)
+struct codec_packer *
+stv_codec_zstd_packer(const struct stv_compression *c)
 {
-	struct zstd_sink *z = stv_xcalloc(1, sizeof(*z));
+	struct zstd_packer *z = stv_xcalloc(1, sizeof(*z));
+	int level = c->level == 0 ? STV_ZSTD_LEVEL : c->level;
 
-	z->s.sink = (struct stv_sink){zstd_write, zstd_close};
-	z->s.end = zstd_end;
-	z->under = under;
-	z->out = stv_xmalloc(CODEC_BUF);
-	z->z = ZSTD_createCStream();
+	z->p = (struct codec_packer){FRAME_SIZE, ZSTD_compressBound(FRAME_SIZE),
+				     zstd_pack, zstd_free};
+	z->z = ZSTD_createCCtx();
 	if (z->z == NULL ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->z, ZSTD_c_compressionLevel,
 						level)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(z->z, ZSTD_c_checksumFlag, 1)))
 		STV_BUG("zstd cannot be set up");
-	return &z->s.sink;
+	return &z->p;
 }

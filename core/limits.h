@@ -39,6 +39,8 @@
 #define STV_MAX_RATIO 2000
 #define STV_RATIO_GRACE ((uint64_t)1 << 30)
 #define STV_MAX_ZSTD_WINDOW_LOG 27
+/* Threads that compress one stream: more only wait for the disk. */
+#define STV_MAX_PACKERS 16
 
 /* moby's maxLayerDepth (CONVENTIONS D4); warned from 100 on. */
 #define STV_MAX_LAYERS 125

@@ -28,7 +28,8 @@ struct works {
 	char *context;
 	struct cas_store *store;
 	struct cas_lease *lease;
-	struct bld_opts o; /* tests change it before works_build() */
+	struct bld_opts o;	  /* tests change it before works_build() */
+	struct bld_target target; /* the one of ${o} */
 	/* of the last build */
 	struct stv_sources *sources;
 	struct stv_diags diags;

@@ -281,9 +281,9 @@ Test(build, a_platform_that_is_not_the_base_s_is_noticed)
 	struct works w;
 
 	works_open(&w);
-	stv_strs_add(&w.o.tags, "docker.io/library/base:latest");
+	stv_strs_add(&w.target.tags, "docker.io/library/base:latest");
 	works_ok(&w, "FROM --platform=linux/s390x scratch\n");
-	stv_strs_clear(&w.o.tags);
+	stv_strs_clear(&w.target.tags);
 	works_build(&w, "FROM --platform=linux/riscv64 base\n");
 	cr_expect(w.rc < 0 || log_has(&w, "warning"));
 	works_close(&w);

@@ -86,6 +86,8 @@ works_open(struct works *w)
 		.diags = &w->diags,
 		.file_name = "Dockerfile",
 		.context_path = w->context,
+		.targets = &w->target,
+		.n_targets = 1,
 		.net = SBX_NET_HOST,
 	};
 }
@@ -174,7 +176,7 @@ works_close(struct works *w)
 	forget(w);
 	cr_expect_eq(leftovers(w), 0, "directories are left in tmp/");
 	stv_strs_clear(&w->o.build_args);
-	stv_strs_clear(&w->o.tags);
+	stv_strs_clear(&w->target.tags);
 	stv_strs_clear(&w->o.add_hosts);
 	stv_strs_clear(&w->o.no_cache_filters);
 	stv_pairs_clear(&w->o.labels);

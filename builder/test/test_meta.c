@@ -82,7 +82,7 @@ Test(meta, a_healthcheck_can_be_taken_away)
 	works_ok(&w, "FROM scratch AS one\nHEALTHCHECK CMD [\"/h\", \"x\"]\n"
 		     "FROM one AS two\nFROM two\nHEALTHCHECK NONE\n");
 	expect_list(&w.result.config->config.healthcheck.test, "NONE");
-	w.o.target = "two";
+	w.target.stage = "two";
 	works_ok(&w, "FROM scratch AS one\nHEALTHCHECK CMD [\"/h\", \"x\"]\n"
 		     "FROM one AS two\nFROM two\nHEALTHCHECK NONE\n");
 	expect_list(&w.result.config->config.healthcheck.test, "CMD|/h|x");

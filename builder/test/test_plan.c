@@ -76,11 +76,11 @@ Test(plan, only_what_the_target_needs_is_built)
 	works_ok(&w, text);
 	works_expect(&w, "three", "text");
 	cr_expect_null(strstr(stv_buf_str(&w.log), "missing"));
-	w.o.target = "ONE";
+	w.target.stage = "ONE";
 	works_ok(&w, text);
 	works_expect(&w, "one", "text");
 	cr_expect_null(strstr(stv_buf_str(&w.log), "three"));
-	w.o.target = "two";
+	w.target.stage = "two";
 	works_fails(&w, text, STV_E_INPUT, "missing");
 	works_close(&w);
 }
@@ -90,12 +90,12 @@ Test(plan, a_target_that_is_not_there_gets_the_nearest_name)
 	struct works w;
 
 	works_open(&w);
-	w.o.target = "biuld";
+	w.target.stage = "biuld";
 	works_fails(&w, "FROM scratch AS build\n", STV_E_CHECK,
 		    "no stage 'biuld'");
 	cr_expect_str_eq(stv_err_get_hint(w.err),
 			 "Did you mean '--target build'?");
-	w.o.target = "zzzzzzzz";
+	w.target.stage = "zzzzzzzz";
 	works_fails(&w, "FROM scratch AS build\n", STV_E_CHECK,
 		    "no stage 'zzzzzzzz'");
 	cr_expect_not_null(strstr(stv_err_get_hint(w.err), "AS NAME"));

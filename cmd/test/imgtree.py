@@ -378,10 +378,19 @@ def image_json(path, base=None, mtimes=(), platform=None, compact=False):
             out["deleted"] = gone
     out["tree"] = now
     out["layers"] = layers
+    history = config.get("history") or []
     out["history"] = [
-        {k: h[k] for k in ("created_by", "empty_layer", "comment") if h.get(k)} for h in config.get("history") or []
+        {k: h[k] for k in ("created_by", "empty_layer", "comment") if h.get(k)} for h in history
     ]
+    if is_epoch(config.get("created")):
+        out["created"] = config["created"]
+        out["times"] = [h["created"] if is_epoch(h.get("created")) else "" for h in history]
     return out
+
+
+def is_epoch(time):
+    """Can it come from nothing but SOURCE_DATE_EPOCH?"""
+    return time is not None and time < "2001"
 
 
 def main():

@@ -24,8 +24,8 @@ static const struct cmd_verb verb = {
 
 /* Words between '|', and what they give; "!..." begins the error. */
 struct row {
-	char words[64];
-	char want[64];
+	char words[96];
+	char want[96];
 };
 
 static void
@@ -38,8 +38,16 @@ show(const struct build_values *v, const struct build_request *r,
 	for (size_t i = 0; i < r->labels.len; i++)
 		stv_buf_addf(ret, "label %s=%s ", r->labels.v[i].name,
 			     r->labels.v[i].value);
-	for (size_t i = 0; i < r->tags.len; i++)
-		stv_buf_addf(ret, "tag %s ", r->tags.v[i]);
+	for (size_t i = 0; i < r->targets.list.len; i++) {
+		const struct bld_target *t = &r->targets.list.v[i];
+
+		if (t->stage != NULL)
+			stv_buf_addf(ret, "target %s ", t->stage);
+		else if (r->targets.list.len > 1)
+			stv_buf_adds(ret, "last ");
+		for (size_t k = 0; k < t->tags.len; k++)
+			stv_buf_addf(ret, "tag %s ", t->tags.v[k]);
+	}
 	for (size_t i = 0; i < r->no_cache_stages.len; i++)
 		stv_buf_addf(ret, "stage %s ", r->no_cache_stages.v[i]);
 	if (r->has_platform)
@@ -103,6 +111,32 @@ ParameterizedTestParameters(build_request, words_are_checked)
 		{"-tx|-t|docker.io/library/x:latest",
 		 "tag docker.io/library/x:latest "},
 		{"-t|Upper", "!--tag 'Upper'"},
+		{"--target=a", "target a "},
+		{"--target=a|-tx", "target a tag docker.io/library/x:latest "},
+		{"--target=b|--target=a|--target=B", "target b target a "},
+		{"-tx=a|-ty=b", "target a tag docker.io/library/x:latest "
+				"target b tag docker.io/library/y:latest "},
+		{"-ty=b|-tx", "last tag docker.io/library/x:latest "
+			      "target b tag docker.io/library/y:latest "},
+		{"--target=a|-tx=A",
+		 "target a tag docker.io/library/x:latest "},
+		{"--target=a|--target=b|-tx", "!--tag 'x' could be for each"},
+		{"-tx=a|-tx=b", "!--tag 'x=b': another target has this name"},
+		{"-tx=", "!--tag 'x=' names no stage"},
+		{"--target=", "!--target is empty"},
+		{"-tx=a|-ty=b|-o|out", "!--output to out could be the files"},
+		{"-tx=a|-o|type=tar,target=c", "!--output: stage 'c' is no"},
+		{"-tx=a|-ty=b|-o|type=oci,name=z",
+		 "!--output: name= could be for each"},
+		{"-o|a|-o|./a", "!more than one thing would be written to"},
+		{"-o|type=tar|-o|type=oci", "!more than one thing would go"},
+		{"-o|a|--iidfile=a", "!more than one thing would be written"},
+		{"-o|a|-o|type=tar,dest=b", ""},
+		{"-o|type=tar,rewrite-timestamp=1|"
+		 "-o|type=oci,dest=x,rewrite-timestamp=0",
+		 "!--output: rewrite-timestamp cannot be both"},
+		{"--annotation=a=b|-o|type=oci,oci-mediatypes=0",
+		 "!--annotation: docker's media types"},
 		{"--no-cache-filter=a,b|--no-cache-filter=c",
 		 "stage a stage b stage c "},
 		{"--platform=linux/arm64", "platform linux/arm64 "},

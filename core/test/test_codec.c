@@ -292,3 +292,78 @@ Test(codec, a_bomb_is_stopped)
 	stv_in_close(mem);
 	free(block);
 }
+
+/* Each block compressed alone, one behind the other. */
+static void
+encode_blocks(const struct stv_buf *in, int how, size_t block,
+	      struct stv_buf *out)
+{
+	for (size_t at = 0; at < in->len; at += block) {
+		size_t n = in->len - at < block ? in->len - at : block;
+		struct stv_buf part = {
+			.data = in->data + at, .len = n, .max = n};
+
+		encode(&part, how, n, out);
+	}
+}
+
+Test(codec, what_comes_out_does_not_depend_on_the_threads)
+{
+	static const size_t blocks[] = {1 << 20, 1 << 20, 2 << 20};
+
+	for (int how = 0; how < 3; how++) {
+		stv_auto_buf plain = T_BUF;
+		stv_auto_buf whole = T_BUF;
+		stv_auto_buf parts = T_BUF;
+
+		fill(&plain, 23 * ((size_t)1 << 20) + 5);
+		encode(&plain, how, 300007, &whole);
+		/* one block is compressed without any thread */
+		encode_blocks(&plain, how, blocks[how], &parts);
+		cr_assert_eq(whole.len, parts.len, "%d", how);
+		cr_assert_eq(memcmp(whole.data, parts.data, whole.len), 0);
+	}
+}
+
+Test(codec, a_sink_that_fails_ends_the_compression)
+{
+	stv_auto_buf plain = T_BUF;
+	stv_auto_buf small = STV_BUF_INIT(100000);
+	struct stv_sink *end = stv_sink_buf(&small, "test");
+	struct stv_sink *z = stv_sink_gzip(end, true);
+	struct stv_err *err = NULL;
+	int r = 0;
+
+	fill(&plain, 1 << 20);
+	for (int i = 0; i < 100 && r == 0; i++)
+		r = z->write(z, plain.data, plain.len, &err);
+	cr_expect_eq(r, -1);
+	cr_expect_eq(stv_err_code(err), STV_E_LIMIT);
+	stv_sink_close(z);
+	stv_sink_close(end);
+	stv_err_free(err);
+}
+
+Test(codec, equal_names_mean_equal_compressors)
+{
+	static const struct {
+		struct stv_compression how;
+		const char *name;
+	} rows[] = {
+		{{STV_CODEC_NONE, 0, true}, ""},
+		{{STV_CODEC_GZIP, 0, false}, "isal"},
+		{{STV_CODEC_GZIP, 0, true}, "deflate-6"},
+		{{STV_CODEC_GZIP, 6, false}, "deflate-6"},
+		{{STV_CODEC_GZIP, 9, false}, "deflate-9"},
+		{{STV_CODEC_ZSTD, 0, false}, "zstd-3"},
+		{{STV_CODEC_ZSTD, 19, true}, "zstd-19"},
+	};
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(rows); i++) {
+		stv_auto_free char *name = stv_compression_name(&rows[i].how);
+
+		cr_expect_str_eq(name, rows[i].name);
+	}
+	cr_expect_eq(stv_codec_max_level(STV_CODEC_GZIP), 9);
+	cr_expect_eq(stv_codec_max_level(STV_CODEC_ZSTD), 22);
+}
