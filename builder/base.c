@@ -26,17 +26,24 @@ find(struct cas_store *store, const struct reg_ref *ref, struct cas_image *ret,
 }
 
 int
+bld_base_find(struct cas_store *store, const char *reference,
+	      struct cas_image *ret, struct stv_err **err)
+{
+	reg_auto_ref ref = {0};
+
+	if (reg_ref_parse(reference, &ref, err) < 0)
+		return -1;
+	return find(store, &ref, ret, err);
+}
+
+int
 bld_base_load(struct cas_store *store, const char *reference,
 	      struct oci_config **ret, struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
-	reg_auto_ref ref = {0};
 	struct cas_image img;
-	int r;
+	int r = bld_base_find(store, reference, &img, err);
 
-	if (reg_ref_parse(reference, &ref, err) < 0)
-		return -1;
-	r = find(store, &ref, &img, err);
 	if (r < 0)
 		return -1;
 	if (r == 0) {

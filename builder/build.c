@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/context.h"
+#include "builder/journal.h"
 
 void
 bld_result_fini(struct bld_result *r)
@@ -43,6 +44,25 @@ open_context(struct bld_build *b, struct stv_err **err)
 	if (b->o->context_path == NULL)
 		return 0;
 	return bld_context_open(b->o->context_path, &opts, &b->context, err);
+}
+
+/* ${path} whatever the working directory is, where that can be told. */
+static char *
+absolute(const char *path)
+{
+	char *real = path == NULL ? NULL : realpath(path, NULL);
+
+	return real != NULL ? real : stv_xstrdup(path == NULL ? "" : path);
+}
+
+/* What this build is called when another one is explained by it. */
+static char *
+place_of(const struct bld_opts *o)
+{
+	stv_auto_free char *file = absolute(o->file_name);
+	stv_auto_free char *context = absolute(o->context_path);
+
+	return stv_xasprintf("%s|%s|", file, context);
 }
 
 /* The directory of the logs, made when the first step runs. */
@@ -157,6 +177,8 @@ build_fini(struct bld_build *b)
 		(void)unlinkat(cas_store_rootfd(b->o->store), path,
 			       AT_REMOVEDIR);
 	}
+	bld_journal_free(b->journal);
+	free(b->place);
 	free(b->id);
 	stv_err_free(b->err);
 	(void)pthread_cond_destroy(&b->changed);
@@ -179,6 +201,8 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	(void)pthread_mutex_init(&b.lock, NULL);
 	(void)pthread_mutex_init(&b.context_lock, NULL);
 	(void)pthread_cond_init(&b.changed, NULL);
+	b.place = place_of(o);
+	b.journal = bld_journal_new();
 	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
 			  : bld_plan(&b, err);
@@ -192,6 +216,7 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	}
 	if (r == 0)
 		r = finish(&b, &result, err);
+	bld_journal_write(&b, r == 0 ? &result : NULL);
 	build_fini(&b);
 	if (r < 0) {
 		bld_result_fini(&result);

@@ -240,6 +240,7 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 	key_add_str(ret->key, "working directory", t->spec.workdir);
 	key_add_str(ret->key, "--chown", t->chown);
 	key_add_digest(ret->key, "content", &inputs);
+	ret->plan = plan;
 }
 
 /*

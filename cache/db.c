@@ -20,7 +20,7 @@
 
 #include "cache/db.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 /*
  * The WAL is copied into the database beyond so many pages, and at the end of
  * a command beyond so many: copying costs two flushes, but who opens the
@@ -57,7 +57,7 @@ struct cas_db {
  * parent stands. snapshot: sizes of unpacked directories, so that they are
  * measured once.
  */
-static const char schema[] =
+static const char schema_1[] =
 	"CREATE TABLE layer("
 	" diff_id BLOB NOT NULL, blob BLOB NOT NULL,"
 	" blob_size INTEGER NOT NULL, tar_size INTEGER NOT NULL,"
@@ -89,6 +89,23 @@ static const char schema[] =
 	" name TEXT PRIMARY KEY, diff_id BLOB, size INTEGER NOT NULL,"
 	" used_s INTEGER NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version=1;";
+
+/*
+ * What a miss is explained by (cache/note.h): title names the instruction
+ * wherever it stands, inputs the list of the files that a COPY took.  gone:
+ * keys whose records were collected.
+ */
+static const char schema_2[] =
+	"ALTER TABLE record ADD COLUMN title INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE record ADD COLUMN notes BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE record ADD COLUMN inputs BLOB;"
+	"CREATE INDEX record_title ON record(title, id);"
+	"CREATE TABLE gone("
+	" key BLOB PRIMARY KEY, gone_s INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version=2;";
+
+/* From each format to the next one; from nothing to the first. */
+static const char *const upgrades[SCHEMA_VERSION] = {schema_1, schema_2};
 
 int64_t
 cas_now_s(void)
@@ -190,10 +207,21 @@ is_network_fs(int fd)
 	       type == FS_FUSE;
 }
 
+/* Bring the tables from format ${version} to the one that this program knows.
+ */
+static int
+upgrade(struct cas_store *s, int version, struct stv_err **err)
+{
+	for (int v = version < 0 ? 0 : version; v < SCHEMA_VERSION; v++)
+		if (cas_db_exec(s, upgrades[v], err) < 0)
+			return -1;
+	return 0;
+}
+
 /*
- * Make the schema, one process at a time: changing the journal mode answers
- * BUSY at once where two try it, so a lock on the root's descriptor goes
- * before.
+ * Make or upgrade the schema, one process at a time: changing the journal mode
+ * answers BUSY at once where two try it, so a lock on the root's descriptor
+ * goes before.
  */
 static int
 make_schema(struct cas_store *s, struct stv_err **err)
@@ -210,7 +238,8 @@ make_schema(struct cas_store *s, struct stv_err **err)
 	if (cas_db_exec(s, "BEGIN IMMEDIATE", err) < 0 ||
 	    read_version(s, &version, err) < 0)
 		return -1;
-	if (version == 0 && cas_db_exec(s, schema, err) < 0)
+	/* Who came first has done it, or was a newer program. */
+	if (upgrade(s, version, err) < 0)
 		return -1;
 	if (cas_db_exec(s, "COMMIT", err) < 0)
 		return -1;
@@ -271,7 +300,7 @@ open_empty(struct cas_store *s, struct stv_err **err)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return fail_db(s, err);
-	return cas_db_exec(s, schema, err);
+	return upgrade(s, 0, err);
 }
 
 static int
@@ -286,10 +315,11 @@ open_file(struct cas_store *s, const char *path, int flags,
 	if (set_up(s, err) < 0 || read_version(s, &version, err) < 0 ||
 	    check_version(s, version, err) < 0)
 		return -1;
+	if (!s->is_readonly && version < SCHEMA_VERSION)
+		return make_schema(s, err);
+	/* An older format is read as it is. */
 	if (version != 0)
 		return 0;
-	if (!s->is_readonly)
-		return make_schema(s, err);
 	/* Its maker died, or had no space, before the tables were there. */
 	(void)sqlite3_close_v2(s->db->h);
 	s->db->h = NULL;
