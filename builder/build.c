@@ -28,8 +28,8 @@ bld_result_fini(struct bld_result *r)
 	*r = (struct bld_result){0};
 }
 
-static int
-open_context(struct bld_build *b, struct stv_err **err)
+int
+bld_build_context(struct bld_build *b, struct stv_err **err)
 {
 	struct bld_context_opts opts = {
 		.ignore_name = b->o->ignore_name,
@@ -72,17 +72,19 @@ open_logs(struct bld_build *b, struct stv_err **err)
 	int root = cas_store_rootfd(b->o->store);
 	stv_auto_free char *path = NULL;
 	uint32_t r = 0;
+	struct timespec now;
 	struct tm tm;
-	time_t now = (time_t)b->now_s;
 	char stamp[32];
 
-	if (b->o->has_epoch)
-		now = time(NULL);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return stv_fail_errno(err, errno, "no random bytes");
-	(void)gmtime_r(&now, &tm);
+	(void)gmtime_r(&now.tv_sec, &tm);
 	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	b->id = stv_xasprintf("%s-%08x", stamp, (unsigned int)r);
+	/* Microseconds first, so that IDs sort by time within a second too. */
+	b->id = stv_xasprintf("%s-%05x%03x", stamp,
+			      (unsigned int)(now.tv_nsec / 1000),
+			      (unsigned int)(r & 0xfff));
 	path = stv_xasprintf("logs/%s", b->id);
 	if (stv_fsat_mkdirs(root, path, 0700, err) < 0)
 		return -1;
@@ -155,8 +157,8 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 	return 0;
 }
 
-static void
-build_fini(struct bld_build *b)
+void
+bld_build_fini(struct bld_build *b)
 {
 	for (size_t i = 0; i < b->stages.len; i++)
 		bld_stage_free(b->stages.v[i]);
@@ -186,28 +188,36 @@ build_fini(struct bld_build *b)
 	(void)pthread_mutex_destroy(&b->lock);
 }
 
+void
+bld_build_init(struct bld_build *b, const struct bld_opts *o)
+{
+	struct timespec now;
+
+	*b = (struct bld_build){.o = o, .wake_fd = -1, .log_dir = -1};
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	b->now_s = o->has_epoch ? o->epoch : now.tv_sec;
+	b->now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
+	(void)pthread_mutex_init(&b->lock, NULL);
+	(void)pthread_mutex_init(&b->context_lock, NULL);
+	(void)pthread_cond_init(&b->changed, NULL);
+	b->place = place_of(o);
+	b->journal = bld_journal_new();
+}
+
 int
 bld_build(const struct bld_opts *o, struct bld_result *ret,
 	  struct stv_err **err)
 {
-	struct bld_build b = {.o = o, .wake_fd = -1, .log_dir = -1};
+	struct bld_build b;
 	struct bld_result result = {0};
-	struct timespec now;
 	int r;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	b.now_s = o->has_epoch ? o->epoch : now.tv_sec;
-	b.now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
-	(void)pthread_mutex_init(&b.lock, NULL);
-	(void)pthread_mutex_init(&b.context_lock, NULL);
-	(void)pthread_cond_init(&b.changed, NULL);
-	b.place = place_of(o);
-	b.journal = bld_journal_new();
+	bld_build_init(&b, o);
 	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
 			  : bld_plan(&b, err);
 	if (r == 0)
-		r = open_context(&b, err);
+		r = bld_build_context(&b, err);
 	if (r == 0)
 		r = open_logs(&b, err);
 	if (r == 0) {
@@ -217,7 +227,7 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	if (r == 0)
 		r = finish(&b, &result, err);
 	bld_journal_write(&b, r == 0 ? &result : NULL);
-	build_fini(&b);
+	bld_build_fini(&b);
 	if (r < 0) {
 		bld_result_fini(&result);
 		return -1;

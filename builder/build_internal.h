@@ -136,6 +136,17 @@ struct bld_build {
 	char *place; /* "file|context|": of all steps, between builds */
 };
 
+/* --- build.c --- */
+
+/* bld_build_init(b, o): a build of which nothing was done. */
+void bld_build_init(struct bld_build *b, const struct bld_opts *o);
+
+/* bld_build_context(b, err): parse the ignore file and open the context. */
+int bld_build_context(struct bld_build *b, struct stv_err **err);
+
+/* bld_build_fini(b): free what it holds; its threads have ended. */
+void bld_build_fini(struct bld_build *b);
+
 /* --- plan.c --- */
 
 /*

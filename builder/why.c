@@ -140,15 +140,15 @@ static const struct known {
 	const char *field;
 	const char *kind;
 	const char *subject;
+	bool is_opaque; /* its value says nothing to people */
 } known[] = {
-	{"platform", "platform", "platform"},
-	{"SOURCE_DATE_EPOCH", "build-arg", "SOURCE_DATE_EPOCH"},
-	{"network", "flag", "--network"},
-	{"extra host", "flag", "--add-host"},
-	{"shm size", "flag", "--shm-size"},
-	{"ulimit", "flag", "--ulimit"},
-	{"ulimit soft", "flag", "--ulimit"},
-	{"ulimit hard", "flag", "--ulimit"},
+	{"SOURCE_DATE_EPOCH", "build-arg", "SOURCE_DATE_EPOCH", false},
+	{"network", "flag", "--network", false},
+	{"extra host", "flag", "--add-host", false},
+	{"shm size", "flag", "--shm-size", false},
+	{"ulimit", "flag", "--ulimit", true},
+	{"ulimit soft", "flag", "--ulimit", false},
+	{"ulimit hard", "flag", "--ulimit", false},
 };
 
 /* Fields that other questions are about. */
@@ -200,6 +200,11 @@ answer_field(struct why *w, const char *field, struct bld_change *c)
 			name_network(&c->old_value);
 			name_network(&c->new_value);
 		}
+		if (known[i].is_opaque) {
+			answer(w, known[i].kind, known[i].subject,
+			       stv_xasprintf("%s changed", known[i].subject));
+			return;
+		}
 		answer_change(w, known[i].kind, known[i].subject,
 			      known[i].subject, c);
 		return;
@@ -225,6 +230,23 @@ ask_fields_of(struct why *w, const struct stv_buf *of)
 			answer_field(w, name, &c);
 		bld_change_fini(&c);
 	}
+	return w->kind != NULL;
+}
+
+static bool
+ask_platform(struct why *w)
+{
+	struct bld_change c;
+
+	if (bld_fields_differ(&w->old.preimage, w->now, "platform", &c) &&
+	    c.old_value != NULL && c.new_value != NULL) {
+		w->old_value = shown(c.old_value);
+		w->new_value = shown(c.new_value);
+		answer(w, "platform", NULL,
+		       stv_xasprintf("platform %s -> %s", w->old_value,
+				     w->new_value));
+	}
+	bld_change_fini(&c);
 	return w->kind != NULL;
 }
 
@@ -341,6 +363,16 @@ ask_variables(struct why *w)
 	       ask_variable(w, BLD_NOTE_ENV, NULL);
 }
 
+/* An empty USER is none. */
+static void
+forget_empty(char **value)
+{
+	if (*value != NULL && **value == '\0') {
+		free(*value);
+		*value = NULL;
+	}
+}
+
 /* RUN: the same text, but something else is executed. */
 static bool
 ask_command(struct why *w)
@@ -350,8 +382,11 @@ ask_command(struct why *w)
 	struct bld_change c = {.name = stv_xstrdup("SHELL")};
 
 	if (w->old.notes.len > 0 &&
-	    bld_pairs_differ(&w->old.notes, &w->notes, BLD_NOTE_CONFIG, &c))
+	    bld_pairs_differ(&w->old.notes, &w->notes, BLD_NOTE_CONFIG, &c)) {
+		forget_empty(&c.old_value);
+		forget_empty(&c.new_value);
 		answer_change(w, "config", "SHELL", "SHELL", &c);
+	}
 	bld_change_fini(&c);
 	for (size_t i = 0; i < STV_ARRAY_LEN(fields) && w->kind == NULL; i++) {
 		if (bld_fields_differ(&w->old.preimage, w->now, fields[i], &c))
@@ -671,9 +706,9 @@ compare(struct why *w)
 		if (ask_removed(w) || ask_parent(w) || ask_base(w) ||
 		    ask_config(w) || ask_order(w))
 			return;
-	} else if (ask_version(w) || ask_instruction(w) || ask_fields(w) ||
-		   ask_flags(w) || ask_variables(w) || ask_command(w) ||
-		   ask_run_config(w) || ask_content(w)) {
+	} else if (ask_version(w) || ask_platform(w) || ask_instruction(w) ||
+		   ask_fields(w) || ask_flags(w) || ask_variables(w) ||
+		   ask_command(w) || ask_run_config(w) || ask_content(w)) {
 		return;
 	}
 	ask_any_field(w);
