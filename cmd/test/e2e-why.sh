@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # e2e-why.sh: each kind of change to a build is named rightly by the explanation of the miss; stave why, stave
 # explain-ignore.
-# packages: busybox-static python3 jq
+# packages: busybox-static python3 jq bsdutils
 # Each case is a subshell of its own; what stands in quotes is for the shell in the image.
 # shellcheck disable=SC2016,SC2030,SC2031
 set -euo pipefail
@@ -171,7 +171,7 @@ c_secret_id() {
     echo s >secret
     if [ "$1" = before ]; then
         sed -i 's/^RUN echo/RUN --mount=type=secret,id=one echo/' ctx/Dockerfile
-        args=(--secret id=one,src=secret --secret id=two,src=secret)
+        args=(--secret 'id=one,src=secret' --secret 'id=two,src=secret')
     else
         sed -i s/id=one/id=two/ ctx/Dockerfile
     fi
@@ -262,6 +262,7 @@ END
 why_image() {
     local first
     context
+    echo 'COPY src /all' >>ctx/Dockerfile
     build -t x ctx
     first=$("$STAVE" why x | head -n 1)
     echo A >ctx/src/a.c
@@ -358,7 +359,7 @@ plain_and_tty() {
     "$STAVE" build --progress=plain ctx 2>plain
     e2e_has 'plain' "$(cat plain)" 'COPY src /src runs again: src/a.c changed (content)'
     echo B >ctx/src/a.c
-    TERM=xterm script -qec "'$STAVE' build --progress=tty ctx" /dev/null >tty
+    TERM=xterm script -qc "'$STAVE' build --progress=tty ctx" tty >/dev/null
     e2e_has 'tty' "$(cat tty)" '=> => runs again: src/a.c changed (content)'
 }
 
