@@ -371,25 +371,21 @@ visit(struct selection *s, char *path, struct stv_strs *todo,
 	return 0;
 }
 
-/* All of a directory; those below it are put on ${todo}, the last one first. */
+/* All of a directory; those below it are put on ${todo}, the first one last. */
 static int
 walk_dir(struct selection *s, const char *dir, struct stv_strs *todo,
 	 struct stv_err **err)
 {
 	STV_CLEANUP(stv_strs_clear) struct stv_strs names = {0};
-	size_t first = todo->len;
+	STV_CLEANUP(stv_strs_clear) struct stv_strs dirs = {0};
 
 	if (read_names(s, dir, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.len; i++)
-		if (visit(s, bld_path_join(dir, names.v[i]), todo, err) < 0)
+		if (visit(s, bld_path_join(dir, names.v[i]), &dirs, err) < 0)
 			return -1;
-	for (size_t i = first, k = todo->len; i + 1 < k; i++) {
-		char *swap = todo->v[i];
-
-		todo->v[i] = todo->v[--k];
-		todo->v[k] = swap;
-	}
+	for (size_t i = dirs.len; i-- > 0;)
+		stv_strs_add(todo, dirs.v[i]);
 	return 0;
 }
 
@@ -400,8 +396,9 @@ walk(struct selection *s, struct stv_err **err)
 
 	stv_strs_add(&todo, "");
 	while (todo.len > 0) {
-		stv_auto_free char *dir = todo.v[--todo.len];
+		stv_auto_free char *dir = stv_xstrdup(todo.v[todo.len - 1]);
 
+		free(todo.v[--todo.len]);
 		todo.v[todo.len] = NULL;
 		if (walk_dir(s, dir, &todo, err) < 0)
 			return -1;

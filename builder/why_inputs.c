@@ -103,7 +103,7 @@ add_head(const struct bld_copy_plan *p, const struct bld_item *it,
 	char rest[9], hex[STV_DIGEST_STR_MAX];
 
 	rest_of(e, rest);
-	stv_buf_addf(b, "%c %o %" PRIu32 " %" PRIu32 " %s ", letter_of(it),
+	stv_buf_addf(b, "%c %04o %" PRIu32 " %" PRIu32 " %s ", letter_of(it),
 		     is_place ? 0 : (unsigned int)e->mode,
 		     has_owner ? e->uid : 0, has_owner ? e->gid : 0,
 		     is_place ? "-" : rest);
@@ -193,57 +193,71 @@ bld_inputs_text(const struct bld_copy_plan *plan, struct stv_buf *ret)
 	stv_vec_fini(&lines.list);
 }
 
-/* The parts of a head. */
-struct head {
-	char type;
-	unsigned int mode;
-	uint32_t uid, gid;
-	char rest[9];
-	const char *last; /* digest or target; borrowed */
-};
+/* The parts of a head, in order; the last one may hold blanks. */
+enum part { TYPE, MODE, UID, GID, REST, LAST, N_PARTS };
 
+/* Cut a head; false where it is damaged.  Owned: every part. */
 static bool
-head_read(const char *s, struct head *h)
+head_cut(const char *s, char *ret[N_PARTS])
 {
-	int n = 0;
+	for (int i = TYPE; i < LAST; i++) {
+		size_t n = strcspn(s, " ");
 
-	return sscanf(s, "%c %o %" SCNu32 " %" SCNu32 " %8s%n", &h->type,
-		      &h->mode, &h->uid, &h->gid, h->rest, &n) == 5 &&
-	       n > 0 && s[n] == ' ' && (h->last = s + n + 1) != NULL;
+		if (n == 0 || s[n] == '\0')
+			return false;
+		ret[i] = stv_xstrndup(s, n);
+		s += n + 1;
+	}
+	ret[LAST] = stv_xstrdup(s);
+	return true;
 }
 
-/* How two entries of one path differ. */
+static bool
+is_part_same(char *const a[N_PARTS], char *const b[N_PARTS], enum part i)
+{
+	return strcmp(a[i], b[i]) == 0;
+}
+
+/* How two entries of one path differ; both heads are whole. */
+static void
+compare_parts(char *const a[N_PARTS], char *const b[N_PARTS],
+	      struct bld_input_change *ret)
+{
+	if (!is_part_same(a, b, TYPE)) {
+		ret->kind = "type";
+		ret->old_value = stv_xstrdup(type_word(a[TYPE][0]));
+		ret->new_value = stv_xstrdup(type_word(b[TYPE][0]));
+	} else if (!is_part_same(a, b, LAST) && a[TYPE][0] == 'l') {
+		ret->kind = "link";
+		ret->old_value = stv_xstrdup(a[LAST]);
+		ret->new_value = stv_xstrdup(b[LAST]);
+	} else if (!is_part_same(a, b, LAST)) {
+		ret->kind = "content";
+	} else if (!is_part_same(a, b, MODE)) {
+		ret->kind = "mode";
+		ret->old_value = stv_xstrdup(a[MODE]);
+		ret->new_value = stv_xstrdup(b[MODE]);
+	} else if (!is_part_same(a, b, UID) || !is_part_same(a, b, GID)) {
+		ret->kind = "owner";
+		ret->old_value = stv_xasprintf("%s:%s", a[UID], a[GID]);
+		ret->new_value = stv_xasprintf("%s:%s", b[UID], b[GID]);
+	} else {
+		ret->kind = "attributes";
+	}
+}
+
 static void
 describe(const struct line *old, const struct line *now,
 	 struct bld_input_change *ret)
 {
-	struct head a = {0}, b = {0};
+	char *a[N_PARTS] = {0}, *b[N_PARTS] = {0};
 
 	ret->kind = "content";
-	if (!head_read(old->head, &a) || !head_read(now->head, &b))
-		return;
-	if (a.type != b.type) {
-		ret->kind = "type";
-		ret->old_value = stv_xstrdup(type_word(a.type));
-		ret->new_value = stv_xstrdup(type_word(b.type));
-	} else if (strcmp(a.last, b.last) != 0) {
-		if (a.type != 'l')
-			return;
-		ret->kind = "link";
-		ret->old_value = stv_xstrdup(a.last);
-		ret->new_value = stv_xstrdup(b.last);
-	} else if (a.mode != b.mode) {
-		ret->kind = "mode";
-		ret->old_value = stv_xasprintf("%04o", a.mode);
-		ret->new_value = stv_xasprintf("%04o", b.mode);
-	} else if (a.uid != b.uid || a.gid != b.gid) {
-		ret->kind = "owner";
-		ret->old_value =
-			stv_xasprintf("%" PRIu32 ":%" PRIu32, a.uid, a.gid);
-		ret->new_value =
-			stv_xasprintf("%" PRIu32 ":%" PRIu32, b.uid, b.gid);
-	} else {
-		ret->kind = "attributes";
+	if (head_cut(old->head, a) && head_cut(now->head, b))
+		compare_parts(a, b, ret);
+	for (int i = TYPE; i < N_PARTS; i++) {
+		free(a[i]);
+		free(b[i]);
 	}
 }
 
@@ -278,34 +292,43 @@ bld_input_change_fini(struct bld_input_change *c)
 	*c = (struct bld_input_change){0};
 }
 
-/* The walk over two sorted lists. */
+/* The difference that says most: NULL where there is no such entry. */
+struct pair {
+	const struct line *old;
+	const struct line *now;
+};
+
+/* The walk over two sorted lists; the number of differences. */
 static size_t
-merge(const struct lines *old, const struct lines *now,
-      struct bld_input_change *ret)
+merge(const struct lines *old, const struct lines *now, struct pair *ret)
 {
 	size_t i = 0, k = 0, n = 0;
 	int best = 0;
 
 	while (i < old->list.len || k < now->list.len) {
-		const struct line *a = &old->list.v[i], *b = &now->list.v[k];
-		int cmp = i == old->list.len   ? 1
-			  : k == now->list.len ? -1
-					       : strcmp(a->path, b->path);
-		const struct line *l = cmp > 0 ? b : a;
+		struct pair at = {
+			i < old->list.len ? &old->list.v[i] : NULL,
+			k < now->list.len ? &now->list.v[k] : NULL,
+		};
+		int cmp = at.old == NULL   ? 1
+			  : at.now == NULL ? -1
+					   : strcmp(at.old->path, at.now->path);
+		int rank;
 
 		i += cmp <= 0;
 		k += cmp >= 0;
-		if (cmp == 0 && strcmp(a->head, b->head) == 0)
+		if (cmp == 0 && strcmp(at.old->head, at.now->head) == 0)
 			continue;
-		if (rank_of(l) > best) {
-			best = rank_of(l);
-			bld_input_change_fini(ret);
-			ret->path = stv_xstrdup(l->path);
-			ret->kind = cmp > 0 ? "new-file" : "gone-file";
-			if (cmp == 0)
-				describe(a, b, ret);
-		}
+		if (cmp < 0)
+			at.now = NULL;
+		else if (cmp > 0)
+			at.old = NULL;
+		rank = rank_of(at.now != NULL ? at.now : at.old);
 		n++;
+		if (rank <= best)
+			continue;
+		best = rank;
+		*ret = at;
 	}
 	return n;
 }
@@ -315,15 +338,24 @@ bld_inputs_differ(const struct stv_buf *old, const struct stv_buf *now,
 		  struct bld_input_change *ret)
 {
 	struct lines a = {0}, b = {0};
+	struct pair first = {0};
+	const struct line *last;
 	size_t n = 0;
 
 	*ret = (struct bld_input_change){0};
 	if (lines_read(old, &a) && lines_read(now, &b)) {
 		lines_sort(&a);
-		n = merge(&a, &b, ret);
+		n = merge(&a, &b, &first);
+	}
+	last = first.now != NULL ? first.now : first.old;
+	if (last != NULL) {
+		ret->kind = first.old == NULL ? "new-file" : "gone-file";
+		if (first.old != NULL && first.now != NULL)
+			describe(first.old, first.now, ret);
+		ret->path = stv_xstrdup(last->path);
+		ret->n_more = n - 1;
 	}
 	stv_vec_fini(&a.list);
 	stv_vec_fini(&b.list);
-	ret->n_more = n > 0 ? n - 1 : 0;
-	return n > 0;
+	return last != NULL;
 }

@@ -167,7 +167,7 @@ Test(build, a_byte_that_changes_reruns_from_there_on)
 	works_ok(&w, text);
 	cr_expect(log_has(&w, "cached COPY a /a"));
 	cr_expect(log_has(&w, "cached WORKDIR /d"));
-	cr_expect(log_has(&w, "started COPY b /b: content changed"));
+	cr_expect(log_has(&w, "started COPY b /b: b changed (content)"));
 	cr_expect_eq(w.result.n_executed, 2);
 	works_expect(&w, "b", "2");
 	works_close(&w);

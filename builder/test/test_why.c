@@ -142,7 +142,7 @@ differ(const char *const *a, const char *const *b)
 	return stv_buf_take(&text);
 }
 
-#define F "f 644 0 0 - 0123"
+#define F "f 0644 0 0 - 0123"
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static void
@@ -157,18 +157,18 @@ expect_differ(const char *const *a, const char *const *b, const char *want)
 Test(why, the_file_that_differs_is_named)
 {
 	expect_differ(LIST(F, "a"), LIST(F, "a"), "");
-	expect_differ(LIST(F, "a"), LIST("f 644 0 0 - 9999", "a"),
+	expect_differ(LIST(F, "a"), LIST("f 0644 0 0 - 9999", "a"),
 		      "content a - - 0");
-	expect_differ(LIST(F, "a"), LIST("f 755 0 0 - 0123", "a"),
+	expect_differ(LIST(F, "a"), LIST("f 0755 0 0 - 0123", "a"),
 		      "mode a 0644 0755 0");
-	expect_differ(LIST(F, "a"), LIST("f 644 1 2 - 0123", "a"),
+	expect_differ(LIST(F, "a"), LIST("f 0644 1 2 - 0123", "a"),
 		      "owner a 0:0 1:2 0");
-	expect_differ(LIST(F, "a"), LIST("f 644 0 0 beef 0123", "a"),
+	expect_differ(LIST(F, "a"), LIST("f 0644 0 0 beef 0123", "a"),
 		      "attributes a - - 0");
-	expect_differ(LIST("l 777 0 0 - to here", "a"),
-		      LIST("l 777 0 0 - to there", "a"),
+	expect_differ(LIST("l 0777 0 0 - to here", "a"),
+		      LIST("l 0777 0 0 - to there", "a"),
 		      "link a to here to there 0");
-	expect_differ(LIST(F, "a"), LIST("l 777 0 0 - x", "a"),
+	expect_differ(LIST(F, "a"), LIST("l 0777 0 0 - x", "a"),
 		      "type a file symbolic link 0");
 	expect_differ(LIST(F, "a", F, "c"), LIST(F, "a", F, "b", F, "c"),
 		      "new-file b - - 0");
@@ -178,12 +178,14 @@ Test(why, the_file_that_differs_is_named)
 
 Test(why, files_say_more_than_directories_and_the_dockerfile)
 {
-	expect_differ(LIST(F, "Dockerfile", F, "a"),
-		      LIST("f 644 0 0 - 9", "Dockerfile", "f 644 0 0 - 9", "a"),
-		      "content a - - 1");
-	expect_differ(LIST(F, "x"), LIST("d 755 0 0 - ", "d", F, "d/f", F, "x"),
+	expect_differ(
+		LIST(F, "Dockerfile", F, "a"),
+		LIST("f 0644 0 0 - 9", "Dockerfile", "f 0644 0 0 - 9", "a"),
+		"content a - - 1");
+	expect_differ(LIST(F, "x"),
+		      LIST("d 0755 0 0 - ", "d", F, "d/f", F, "x"),
 		      "new-file d/f - - 1");
-	expect_differ(LIST(F, "x"), LIST("d 755 0 0 - ", "d", F, "x"),
+	expect_differ(LIST(F, "x"), LIST("d 0755 0 0 - ", "d", F, "x"),
 		      "new-file d - - 0");
 }
 
