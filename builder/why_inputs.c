@@ -313,7 +313,7 @@ merge(const struct lines *old, const struct lines *now, struct pair *ret)
 		int cmp = at.old == NULL   ? 1
 			  : at.now == NULL ? -1
 					   : strcmp(at.old->path, at.now->path);
-		int rank;
+		const struct line *l;
 
 		i += cmp <= 0;
 		k += cmp >= 0;
@@ -323,11 +323,11 @@ merge(const struct lines *old, const struct lines *now, struct pair *ret)
 			at.now = NULL;
 		else if (cmp > 0)
 			at.old = NULL;
-		rank = rank_of(at.now != NULL ? at.now : at.old);
 		n++;
-		if (rank <= best)
+		l = at.now != NULL ? at.now : at.old;
+		if (l == NULL || rank_of(l) <= best)
 			continue;
-		best = rank;
+		best = rank_of(l);
 		*ret = at;
 	}
 	return n;

@@ -186,7 +186,7 @@ Test(build, the_cache_can_be_turned_off_for_all_or_for_a_stage)
 	stv_strs_add(&w.o.no_cache_filters, "TWO");
 	works_ok(&w, text);
 	cr_expect(log_has(&w, "cached COPY a /a"));
-	cr_expect(log_has(&w, "started COPY a /b: the cache is off"));
+	cr_expect(log_has(&w, "started COPY a /b: --no-cache-filter"));
 	/* The same bytes came out: nothing behind it is rebuilt. */
 	cr_expect(log_has(&w, "cached COPY --from=two /b /c"));
 	stv_strs_clear(&w.o.no_cache_filters);

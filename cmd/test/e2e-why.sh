@@ -249,12 +249,12 @@ no-cache-filter~COPY src~no-cache|--no-cache-filter||~--no-cache-filter~c_filter
 removed~COPY src~removed|||~its result was removed from the cache~c_pruned
 never-built~RUN true last~new|||~never built here~c_new_step
 elsewhere~COPY src~content|src/a.c||~src/a.c changed (content)~c_elsewhere
-secret-id~RUN --mount~flag|--mount|type=secret,id=one|type=secret,id=two~id=two~c_secret_id
-mount-option~RUN --mount~flag|--mount|type=cache,target=/one|type=cache,target=/two~--mount~c_mount
+secret-id~RUN --mount~*~id~c_secret_id
+mount-option~RUN --mount~*~/two~c_mount
 mount-content~RUN --mount~*~changed~c_mount_bind
-security~RUN --security~*~--security~c_security
+security~RUN --security~*~security~c_security
 exclude~COPY --exclude~flag|--exclude|*.o|b*~--exclude~c_exclude
-named-context~COPY --from=stuff~content|n||~n changed (content)~c_named
+named-context~COPY --from=stuff~*~n changed (content)~c_named
 END
 
 # --- stave why ---
