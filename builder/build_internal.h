@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "cache/toc.h"
+#include "core/buf.h"
 #include "core/diag.h"
 #include "core/event.h"
 #include "core/oci.h"
@@ -281,7 +282,8 @@ struct bld_cached {
 	char *where; /* names the step between builds */
 	/* What a COPY selected, for explanations; NULL: it is none. */
 	const struct bld_copy_plan *plan;
-	int lock_fd; /* of the key between processes; -1 */
+	struct stv_buf list; /* of what it selected, once it was made */
+	int lock_fd;	     /* of the key between processes; -1 */
 };
 
 /*

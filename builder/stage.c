@@ -143,6 +143,7 @@ bld_cache_fini(struct bld_cached *c)
 {
 	key_free(c->key);
 	free(c->where);
+	stv_buf_fini(&c->list);
 	stv_close_p(&c->lock_fd);
 	*c = (struct bld_cached){.lock_fd = -1};
 }

@@ -22,7 +22,7 @@
 /* One explanation in the making. */
 struct why {
 	struct bld_stage *st;
-	const struct bld_cached *c;
+	struct bld_cached *c;
 	const struct stv_buf *now; /* the preimage */
 	struct stv_buf notes;	   /* of now */
 	struct cas_note old;
@@ -552,7 +552,7 @@ static bool
 ask_files(struct why *w)
 {
 	stv_auto_buf old = STV_BUF_INIT(STV_MAX_INPUTS);
-	stv_auto_buf now = STV_BUF_INIT(STV_MAX_INPUTS);
+	const struct stv_buf *now = bld_why_list(w->c);
 	struct bld_input_change f = {0};
 	struct stv_err *e = NULL;
 
@@ -563,8 +563,7 @@ ask_files(struct why *w)
 		stv_err_free(e);
 		return false;
 	}
-	bld_inputs_text(w->c->plan, &now);
-	if (now.len > 0 && bld_inputs_differ(&old, &now, &f) == 1) {
+	if (now->len > 0 && bld_inputs_differ(&old, now, &f) == 1) {
 		if (!is_left_out(w, &f) && !was_left_out(w, &f))
 			answer_file(w, &f);
 		if (f.n_more > 0) {
@@ -679,6 +678,33 @@ ask_removed(struct why *w)
 	return true;
 }
 
+/* The instruction before this one that makes a layer, or NULL. */
+static const char *
+step_before(const struct why *w)
+{
+	const struct bld_stage *st = w->st;
+
+	for (size_t i = bld_why_index(st, w->c->step); i-- > 0;)
+		if (st->steps.v[i].is_shown)
+			return st->steps.v[i].node->original;
+	return NULL;
+}
+
+/* It was cached, but this step did not run upon that result before. */
+static void
+answer_below(struct why *w)
+{
+	const char *before = step_before(w);
+	stv_auto_free char *step = before == NULL ? NULL : shown(before);
+
+	answer(w, "parent", step,
+	       step == NULL
+		       ? stv_xstrdup("what lies below it changed")
+		       : stv_xasprintf("the step before it has another result "
+				       "(%s)",
+				       step));
+}
+
 /* Where no question finds it, the name of the first field that differs. */
 static void
 ask_any_field(struct why *w)
@@ -690,8 +716,7 @@ ask_any_field(struct why *w)
 		answer(w, "input", d.field,
 		       stv_xasprintf("%s changed", d.field));
 	else
-		answer(w, "parent", NULL,
-		       stv_xstrdup("what lies below it changed"));
+		answer_below(w);
 	key_diff_fini(&d);
 }
 
@@ -748,7 +773,7 @@ find_and_compare(struct why *w)
 }
 
 void
-bld_why_emit(struct bld_stage *st, const struct bld_cached *c,
+bld_why_emit(struct bld_stage *st, struct bld_cached *c,
 	     const struct stv_buf *preimage)
 {
 	struct why w = {.st = st, .c = c, .now = preimage};

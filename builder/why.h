@@ -35,12 +35,18 @@ struct stv_err;	  /* core/err.h */
  * bld_why_emit(st, c, preimage): emit that the step runs, with the reason.  The
  * key is ${c->digest}.
  */
-void bld_why_emit(struct bld_stage *st, const struct bld_cached *c,
+void bld_why_emit(struct bld_stage *st, struct bld_cached *c,
 		  const struct stv_buf *preimage);
 
 /* bld_why_note(st, c, note): fill in title, notes and inputs. */
-void bld_why_note(struct bld_stage *st, const struct bld_cached *c,
+void bld_why_note(struct bld_stage *st, struct bld_cached *c,
 		  struct cas_note *note);
+
+/*
+ * bld_why_list(c): the list of what ${c->plan} selected, made when first asked
+ * for; empty where there is none to keep.  Borrows.
+ */
+const struct stv_buf *bld_why_list(struct bld_cached *c);
 
 /* --- why_note.c --- */
 

@@ -137,10 +137,16 @@ by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
+/* What is sorted already, as most trees and all stored lists, stays so. */
 static void
 lines_sort(struct lines *l)
 {
-	if (l->list.len > 1)
+	size_t i = 1;
+
+	while (i < l->list.len &&
+	       by_path(&l->list.v[i - 1], &l->list.v[i]) <= 0)
+		i++;
+	if (i < l->list.len)
 		qsort(l->list.v, l->list.len, sizeof(l->list.v[0]), by_path);
 }
 

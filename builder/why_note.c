@@ -243,20 +243,27 @@ bld_why_notes(struct bld_stage *st, const struct bld_cached *c,
 	key_end(k, &d, ret);
 }
 
-void
-bld_why_note(struct bld_stage *st, const struct bld_cached *c,
-	     struct cas_note *note)
+const struct stv_buf *
+bld_why_list(struct bld_cached *c)
 {
-	stv_auto_buf list = STV_BUF_INIT(STV_MAX_INPUTS);
+	if (c->list.max == 0) {
+		c->list = STV_BUF_INIT(STV_MAX_INPUTS);
+		if (c->plan != NULL)
+			bld_inputs_text(c->plan, &c->list);
+	}
+	return &c->list;
+}
+
+void
+bld_why_note(struct bld_stage *st, struct bld_cached *c, struct cas_note *note)
+{
+	const struct stv_buf *list = bld_why_list(c);
 	struct stv_err *e = NULL;
 
 	bld_why_notes(st, c, &note->title, &note->notes);
-	if (c->plan == NULL)
-		return;
-	bld_inputs_text(c->plan, &list);
 	/* Without the list a miss is explained less well, and that is all. */
-	note->has_inputs = list.len > 0 &&
-			   cas_inputs_put(st->b->o->store, stv_buf_str(&list),
-					  list.len, &note->inputs, &e) == 0;
+	note->has_inputs = list->len > 0 &&
+			   cas_inputs_put(st->b->o->store, stv_buf_str(list),
+					  list->len, &note->inputs, &e) == 0;
 	stv_err_free(e);
 }
