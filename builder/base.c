@@ -25,17 +25,24 @@ find(struct cas_store *store, const struct reg_ref *ref, struct cas_image *ret,
 	return tag == NULL ? 0 : cas_tag_get(store, tag, ret, err);
 }
 
+int
+bld_base_find(struct cas_store *store, const char *reference,
+	      struct cas_image *ret, struct stv_err **err)
+{
+	reg_auto_ref ref = {0};
+
+	if (reg_ref_parse(reference, &ref, err) < 0)
+		return -1;
+	return find(store, &ref, ret, err);
+}
+
 /* An image of the store by name. */
 static int
 find_here(struct cas_store *store, const char *reference, struct cas_image *ret,
 	  struct stv_err **err)
 {
-	reg_auto_ref ref = {0};
-	int r;
+	int r = bld_base_find(store, reference, ret, err);
 
-	if (reg_ref_parse(reference, &ref, err) < 0)
-		return -1;
-	r = find(store, &ref, ret, err);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
 	stv_fail(err, STV_E_NOT_FOUND, "there is no image '%s' here",

@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/context.h"
+#include "builder/journal.h"
 #include "builder/remote.h"
 
 void
@@ -28,8 +29,8 @@ bld_result_fini(struct bld_result *r)
 	*r = (struct bld_result){0};
 }
 
-static int
-open_context(struct bld_build *b, struct stv_err **err)
+int
+bld_build_context(struct bld_build *b, struct stv_err **err)
 {
 	struct bld_context_opts opts = {
 		.ignore_name = b->o->ignore_name,
@@ -49,6 +50,25 @@ open_context(struct bld_build *b, struct stv_err **err)
 	return bld_context_open(b->o->context_path, &opts, &b->context, err);
 }
 
+/* ${path} whatever the working directory is, where that can be told. */
+static char *
+absolute(const char *path)
+{
+	char *real = path == NULL ? NULL : realpath(path, NULL);
+
+	return real != NULL ? real : stv_xstrdup(path == NULL ? "" : path);
+}
+
+/* What this build is called when another one is explained by it. */
+static char *
+place_of(const struct bld_opts *o)
+{
+	stv_auto_free char *file = absolute(o->file_name);
+	stv_auto_free char *context = absolute(o->context_path);
+
+	return stv_xasprintf("%s|%s|", file, context);
+}
+
 /* The directory of the logs, made when the first step runs. */
 static int
 open_logs(struct bld_build *b, struct stv_err **err)
@@ -56,17 +76,19 @@ open_logs(struct bld_build *b, struct stv_err **err)
 	int root = cas_store_rootfd(b->o->store);
 	stv_auto_free char *path = NULL;
 	uint32_t r = 0;
+	struct timespec now;
 	struct tm tm;
-	time_t now = (time_t)b->now_s;
 	char stamp[32];
 
-	if (b->o->has_epoch)
-		now = time(NULL);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return stv_fail_errno(err, errno, "no random bytes");
-	(void)gmtime_r(&now, &tm);
+	(void)gmtime_r(&now.tv_sec, &tm);
 	(void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	b->id = stv_xasprintf("%s-%08x", stamp, (unsigned int)r);
+	/* Microseconds first, so that IDs sort by time within a second too. */
+	b->id = stv_xasprintf("%s-%05x%03x", stamp,
+			      (unsigned int)(now.tv_nsec / 1000),
+			      (unsigned int)(r & 0xfff));
 	path = stv_xasprintf("logs/%s", b->id);
 	if (stv_fsat_mkdirs(root, path, 0700, err) < 0)
 		return -1;
@@ -176,8 +198,8 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 	return 0;
 }
 
-static void
-build_fini(struct bld_build *b)
+void
+bld_build_fini(struct bld_build *b)
 {
 	for (size_t i = 0; i < b->stages.len; i++)
 		bld_stage_free(b->stages.v[i]);
@@ -200,6 +222,8 @@ build_fini(struct bld_build *b)
 		(void)unlinkat(cas_store_rootfd(b->o->store), path,
 			       AT_REMOVEDIR);
 	}
+	bld_journal_free(b->journal);
+	free(b->place);
 	free(b->id);
 	stv_err_free(b->err);
 	(void)pthread_cond_destroy(&b->changed);
@@ -207,27 +231,37 @@ build_fini(struct bld_build *b)
 	(void)pthread_mutex_destroy(&b->lock);
 }
 
+void
+bld_build_init(struct bld_build *b, const struct bld_opts *o)
+{
+	struct timespec now;
+
+	*b = (struct bld_build){.o = o, .wake_fd = -1, .log_dir = -1};
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	b->now_s = o->has_epoch ? o->epoch : now.tv_sec;
+	b->now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
+	(void)pthread_mutex_init(&b->lock, NULL);
+	(void)pthread_mutex_init(&b->context_lock, NULL);
+	(void)pthread_cond_init(&b->changed, NULL);
+	b->place = place_of(o);
+	b->journal = bld_journal_new();
+}
+
 int
 bld_build(const struct bld_opts *o, struct bld_result *ret,
 	  struct stv_err **err)
 {
-	struct bld_build b = {.o = o, .wake_fd = -1, .log_dir = -1};
+	struct bld_build b;
 	size_t n = o->n_targets > 0 ? o->n_targets : 1;
 	struct bld_result *results = stv_xcalloc(n, sizeof(*results));
-	struct timespec now;
 	int r;
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	b.now_s = o->has_epoch ? o->epoch : now.tv_sec;
-	b.now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
-	(void)pthread_mutex_init(&b.lock, NULL);
-	(void)pthread_mutex_init(&b.context_lock, NULL);
-	(void)pthread_cond_init(&b.changed, NULL);
+	bld_build_init(&b, o);
 	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
 			  : bld_plan(&b, err);
 	if (r == 0)
-		r = open_context(&b, err);
+		r = bld_build_context(&b, err);
 	if (r == 0)
 		r = open_logs(&b, err);
 	if (r == 0) {
@@ -236,7 +270,8 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	}
 	if (r == 0)
 		r = finish(&b, results, err);
-	build_fini(&b);
+	bld_journal_write(&b, results, r == 0 ? n : 0);
+	bld_build_fini(&b);
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0)
 			ret[i] = results[i];

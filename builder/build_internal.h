@@ -17,6 +17,7 @@
 
 #include "cache/layer.h"
 #include "cache/toc.h"
+#include "core/buf.h"
 #include "core/diag.h"
 #include "core/event.h"
 #include "core/oci.h"
@@ -28,6 +29,8 @@
 #include "builder/sandbox/sandbox.h"
 
 struct bld_context;
+struct bld_copy_plan; /* builder/copy.h */
+struct bld_journal;   /* builder/journal.h */
 struct key;
 
 /* Where a stage begins. */
@@ -94,11 +97,16 @@ struct bld_stage {
 	struct stv_strs env;	   /* ENV and ARG in order: the last one wins */
 	struct stv_strs args;	   /* names declared by ARG, for history */
 	struct stv_strs declared;  /* all names an ARG has declared */
+	struct stv_strs set_by;	   /* NAME=ENV or NAME=ARG: what set it last */
 	struct stv_digest chain;   /* zero: no layer */
 	bool cmd_is_own;	   /* CMD was set in this stage */
 	char *created;		   /* of the newest layer, RFC 3339, or NULL */
 	struct df_file **triggers; /* parsed ONBUILDs, owned */
 	size_t n_triggers;
+
+	/* For explanations (builder/why.h). */
+	const char *ran; /* the last step that was executed, or NULL */
+	int64_t *titles; /* of all steps; made when first needed */
 };
 
 /* A RUN that a stage's thread wants the main thread to do. */
@@ -144,7 +152,20 @@ struct bld_build {
 	struct stv_err *err; /* the first failure */
 	int cancel_signal;
 	STV_VEC(struct stv_digest) touched; /* keys of hits */
+	struct bld_journal *journal;
+	char *place; /* "file|context|": of all steps, between builds */
 };
+
+/* --- build.c --- */
+
+/* bld_build_init(b, o): a build of which nothing was done. */
+void bld_build_init(struct bld_build *b, const struct bld_opts *o);
+
+/* bld_build_context(b, err): parse the ignore file and open the context. */
+int bld_build_context(struct bld_build *b, struct stv_err **err);
+
+/* bld_build_fini(b): free what it holds; its threads have ended. */
+void bld_build_fini(struct bld_build *b);
 
 /* --- plan.c --- */
 
@@ -274,6 +295,13 @@ void bld_unlock(struct bld_build *b);
 void bld_emit(struct bld_stage *st, const struct bld_step *step,
 	      enum stv_event_kind kind, const char *text);
 
+/*
+ * bld_emit_started(st, step, reason, text): the step runs, and why (NULL: it
+ * is not said).
+ */
+void bld_emit_started(struct bld_stage *st, const struct bld_step *step,
+		      const struct stv_reason *reason, const char *text);
+
 /* bld_view(st, ret, err): the merged view of what a stage has so far. */
 int bld_view(struct bld_stage *st, struct lay_view **ret, struct stv_err **err);
 
@@ -286,13 +314,17 @@ struct bld_outcome {
 
 /* How a step is cached; zeroed, fini after use. */
 struct bld_cached {
+	const struct bld_step *step;
 	struct key *key;
 	struct stv_digest digest;
 	/* Upon what the record holds; zero for a COPY --link: upon anything. */
 	struct stv_digest parent_chain;
 	struct stv_digest parent_config;
 	char *where; /* names the step between builds */
-	int lock_fd; /* of the key between processes; -1 */
+	/* What a COPY selected, for explanations; NULL: it is none. */
+	const struct bld_copy_plan *plan;
+	struct stv_buf list; /* of what it selected, once it was made */
+	int lock_fd;	     /* of the key between processes; -1 */
 };
 
 /*
@@ -316,6 +348,9 @@ int bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 /* bld_cache_store(st, c, out, err): record what executing gave. */
 int bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 		    const struct bld_outcome *out, struct stv_err **err);
+
+/* bld_is_uncached(st): is the cache not to be asked for this stage? */
+bool bld_is_uncached(const struct bld_stage *st);
 
 /* bld_apply(st, out, by): the outcome becomes part of the stage. */
 void bld_apply(struct bld_stage *st, const struct bld_outcome *out,
@@ -345,6 +380,13 @@ int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 		     struct stv_err **err);
 
 /* --- base.c --- */
+
+/*
+ * bld_base_find(store, reference, ret, err): the image of that name: 1 and
+ * *ret, or 0.
+ */
+int bld_base_find(struct cas_store *store, const char *reference,
+		  struct cas_image *ret, struct stv_err **err);
 
 /*
  * bld_base_load(b, from, ret, err): the image of a BLD_BASE_IMAGE: one of the

@@ -110,6 +110,14 @@ add_checksum(struct bld_stage *st, const struct df_flag *flag,
 }
 
 int
+bld_copy_flags_select(const struct df_node *node, struct bld_copy_spec *spec,
+		      struct stv_err **err)
+{
+	spec->is_parents = df_flag_is_true(df_node_flag(node, "parents"));
+	return add_excludes(node, spec, err);
+}
+
+int
 bld_copy_flags(struct bld_stage *st, const struct df_node *node,
 	       struct bld_copy_spec *spec, struct bld_copy_flags *ret,
 	       struct stv_err **err)
@@ -119,13 +127,12 @@ bld_copy_flags(struct bld_stage *st, const struct df_node *node,
 
 	spec->has_keep_git_dir = keep != NULL;
 	spec->keep_git_dir = df_flag_is_true(keep);
-	spec->is_parents = df_flag_is_true(df_node_flag(node, "parents"));
 	if (unpack != NULL)
 		spec->unpack = df_flag_is_true(unpack) ? BLD_UNPACK_ALL
 						       : BLD_UNPACK_NEVER;
 	if (add_checksum(st, df_node_flag(node, "checksum"), ret, spec, err) <
 		    0 ||
-	    add_excludes(node, spec, err) < 0 ||
+	    bld_copy_flags_select(node, spec, err) < 0 ||
 	    add_chmod(st, df_node_flag(node, "chmod"), spec, err) < 0)
 		return -1;
 	/* BuildKit too makes nothing of --link beside --chmod. */

@@ -31,6 +31,13 @@ int bld_copy_flags(struct bld_stage *st, const struct df_node *node,
 		   struct bld_copy_spec *spec, struct bld_copy_flags *ret,
 		   struct stv_err **err);
 
+/*
+ * bld_copy_flags_select(node, spec, err): of the flags only those that say
+ * which files are taken: --parents and --exclude.
+ */
+int bld_copy_flags_select(const struct df_node *node,
+			  struct bld_copy_spec *spec, struct stv_err **err);
+
 /* bld_copy_flags_fini(f): free what it holds. */
 void bld_copy_flags_fini(struct bld_copy_flags *f);
 

@@ -239,6 +239,7 @@ transfer_key(struct bld_stage *st, const struct bld_step *step,
 		ret->parent_chain = (struct stv_digest){{0}};
 		ret->parent_config = (struct stv_digest){{0}};
 	}
+	ret->plan = plan;
 }
 
 /*

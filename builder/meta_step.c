@@ -70,6 +70,7 @@ pairs_step(struct bld_stage *st, const struct df_node *node,
 		}
 		stv_env_set(&c->env, pairs.v[i].name, pairs.v[i].value);
 		stv_env_set(&st->env, pairs.v[i].name, pairs.v[i].value);
+		stv_env_set(&st->set_by, pairs.v[i].name, "ENV");
 	}
 	stv_pairs_clear(&pairs);
 	return result;

@@ -37,6 +37,8 @@ bld_stage_free(struct bld_stage *st)
 	stv_strs_clear(&st->env);
 	stv_strs_clear(&st->args);
 	stv_strs_clear(&st->declared);
+	stv_strs_clear(&st->set_by);
+	free(st->titles);
 	free(st->created);
 	free(st->name);
 	free(st);

@@ -230,6 +230,7 @@ bld_stage_arg(struct bld_stage *st, const struct df_node *node,
 		if (value != NULL) {
 			stv_env_set(&st->env, d.name, value);
 			stv_env_set(&st->args, d.name, value);
+			stv_env_set(&st->set_by, d.name, "ARG");
 		}
 		free(d.name);
 		free(d.value);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cache/key.h"
+#include "cache/note.h"
 #include "cache/store.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -14,7 +15,9 @@
 #include "parser/parse.h"
 
 #include "builder/build_internal.h"
+#include "builder/journal.h"
 #include "builder/mount.h"
+#include "builder/why.h"
 
 /* How long to wait before asking again for a key that another process holds. */
 #define KEY_POLL_NS 50000000L
@@ -70,10 +73,12 @@ bld_wait_stage(struct bld_stage *st, size_t index, struct stv_err **err)
 	return 0;
 }
 
-void
-bld_emit(struct bld_stage *st, const struct bld_step *step,
-	 enum stv_event_kind kind, const char *text)
+static void
+emit(struct bld_stage *st, const struct bld_step *step,
+     enum stv_event_kind kind, const char *text,
+     const struct stv_reason *reason)
 {
+	bld_journal_note(st, step, kind, text, reason);
 	stv_emit(st->b->o->listener,
 		 (struct stv_event){
 			 .kind = kind,
@@ -87,7 +92,22 @@ bld_emit(struct bld_stage *st, const struct bld_step *step,
 			 .text_len = text == NULL ? 0 : strlen(text),
 			 .span = step == NULL ? st->from->span
 					      : step->node->span,
+			 .reason = reason,
 		 });
+}
+
+void
+bld_emit(struct bld_stage *st, const struct bld_step *step,
+	 enum stv_event_kind kind, const char *text)
+{
+	emit(st, step, kind, text, NULL);
+}
+
+void
+bld_emit_started(struct bld_stage *st, const struct bld_step *step,
+		 const struct stv_reason *reason, const char *text)
+{
+	emit(st, step, STV_EV_STEP_STARTED, text, reason);
 }
 
 int
@@ -106,14 +126,12 @@ bld_cache_begin(struct bld_stage *st, const struct bld_step *step,
 	stv_auto_buf config = STV_BUF_INIT(STV_MAX_CONFIG);
 	stv_auto_free char *platform = stv_platform_str(&st->config->platform);
 
-	*ret = (struct bld_cached){.lock_fd = -1};
+	*ret = (struct bld_cached){.step = step, .lock_fd = -1};
 	oci_runconfig_write(&st->config->config, &config);
 	ret->parent_chain = st->chain;
 	ret->parent_config = stv_digest_of(stv_buf_str(&config), config.len);
-	ret->where = stv_xasprintf(
-		"%s|%s|%zu|%u", st->b->o->file_name,
-		st->b->o->context_path == NULL ? "" : st->b->o->context_path,
-		st->index, (unsigned int)step->position);
+	ret->where = stv_xasprintf("%s%zu|%u", st->b->place, st->index,
+				   (unsigned int)step->position);
 	ret->key = key_new("stave-step/1");
 	key_add_str(ret->key, "instruction", verb);
 	key_add_str(ret->key, "platform", platform);
@@ -138,13 +156,13 @@ bld_cache_fini(struct bld_cached *c)
 {
 	key_free(c->key);
 	free(c->where);
+	stv_buf_fini(&c->list);
 	stv_close_p(&c->lock_fd);
 	*c = (struct bld_cached){.lock_fd = -1};
 }
 
-/* Is the cache not to be asked for this stage? */
-static bool
-is_uncached(const struct bld_stage *st)
+bool
+bld_is_uncached(const struct bld_stage *st)
 {
 	const struct stv_strs *filters = &st->b->o->no_cache_filters;
 
@@ -172,30 +190,6 @@ look_up(struct bld_stage *st, struct bld_cached *c, struct bld_outcome *ret,
 	ret->created_s = rec.created_s;
 	*stv_vec_push(&st->b->touched) = c->digest;
 	return 1;
-}
-
-/* Say why the step runs: what differs from when it last did. */
-static void
-emit_started(struct bld_stage *st, const struct bld_step *step,
-	     struct bld_cached *c, const struct stv_buf *preimage)
-{
-	stv_auto_buf old = STV_BUF_INIT(STV_MAX_EXPANDED_TOTAL);
-	stv_auto_free char *text = NULL;
-	struct stv_err *e = NULL;
-	struct key_diff diff = {0};
-
-	if (is_uncached(st)) {
-		text = stv_xstrdup("the cache is off");
-	} else if (cas_record_last_preimage(st->b->o->store, c->where, &old,
-					    &e) == 1 &&
-		   key_explain(stv_buf_str(&old), old.len,
-			       stv_buf_str(preimage), preimage->len,
-			       &diff) == 1) {
-		text = stv_xasprintf("%s changed", diff.field);
-		key_diff_fini(&diff);
-	}
-	stv_err_clear(&e);
-	bld_emit(st, step, STV_EV_STEP_STARTED, text);
 }
 
 /* Wait until no other process executes this; 1 where it then is in the cache.
@@ -229,7 +223,7 @@ lock_key(struct bld_stage *st, struct bld_cached *c, struct bld_outcome *ret,
 			return fail_cancelled(err);
 	}
 	/* Whoever held it may have done the work. */
-	return is_uncached(st) ? 0 : look_up(st, c, ret, err);
+	return bld_is_uncached(st) ? 0 : look_up(st, c, ret, err);
 }
 
 int
@@ -242,7 +236,7 @@ bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 
 	*ret = (struct bld_outcome){0};
 	key_end(c->key, &c->digest, &preimage);
-	if (!is_uncached(st))
+	if (!bld_is_uncached(st))
 		r = look_up(st, c, ret, err);
 	if (r == 0)
 		r = lock_key(st, c, ret, err);
@@ -253,7 +247,8 @@ bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 		return 1;
 	}
 	st->b->n_executed++;
-	emit_started(st, step, c, &preimage);
+	bld_why_emit(st, c, &preimage);
+	st->ran = step->node->original;
 	return 0;
 }
 
@@ -261,7 +256,7 @@ int
 bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 		const struct bld_outcome *out, struct stv_err **err)
 {
-	stv_auto_buf preimage = STV_BUF_INIT(STV_MAX_EXPANDED_TOTAL);
+	struct cas_note note = {.step = c->where};
 	struct cas_record rec = {
 		.parent_chain = c->parent_chain,
 		.parent_config = c->parent_config,
@@ -269,11 +264,17 @@ bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 		.diff_id = out->diff_id,
 		.created_s = out->created_s,
 	};
+	int r;
 
-	key_end(c->key, &c->digest, &preimage);
+	note.preimage = STV_BUF_INIT(STV_MAX_EXPANDED_TOTAL);
+	note.notes = STV_BUF_INIT(STV_MAX_EXPANDED_TOTAL);
+	key_end(c->key, &c->digest, &note.preimage);
 	rec.key = c->digest;
-	return cas_record_put(st->b->o->store, &rec, stv_buf_str(&preimage),
-			      preimage.len, c->where, err);
+	bld_why_note(st, c, &note);
+	r = cas_record_put_noted(st->b->o->store, &rec, &note, err);
+	stv_buf_fini(&note.preimage);
+	stv_buf_fini(&note.notes);
+	return r;
 }
 
 void
@@ -374,6 +375,8 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 		stv_strs_copy(&st->env, &under->env);
 		stv_strs_copy(&st->args, &under->args);
 		stv_strs_copy(&st->declared, &under->declared);
+		stv_strs_copy(&st->set_by, &under->set_by);
+		st->ran = under->ran;
 		break;
 	}
 	if (b->o->has_epoch) {

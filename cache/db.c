@@ -20,7 +20,7 @@
 
 #include "cache/db.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 /*
  * The WAL is copied into the database beyond so many pages, and at the end of
  * a command beyond so many: copying costs two flushes, but who opens the
@@ -52,18 +52,16 @@ struct cas_db {
 };
 
 /*
- * layer: the blobs that hold a diff ID, plain or compressed; made_by says which
- * compressor made it here, else it is empty.  image_blob: what
+ * layer: the blobs that hold a diff ID, plain or compressed. image_blob: what
  * an image keeps alive. record: cache records; the newest of one key on one
  * parent stands. snapshot: sizes of unpacked directories, so that they are
  * measured once.
  */
-static const char schema[] =
+static const char schema_1[] =
 	"CREATE TABLE layer("
 	" diff_id BLOB NOT NULL, blob BLOB NOT NULL,"
 	" blob_size INTEGER NOT NULL, tar_size INTEGER NOT NULL,"
 	" media_type TEXT NOT NULL, made_s INTEGER NOT NULL,"
-	" made_by TEXT NOT NULL DEFAULT '',"
 	" PRIMARY KEY(diff_id, blob)) WITHOUT ROWID;"
 	"CREATE TABLE image("
 	" id INTEGER PRIMARY KEY, manifest BLOB NOT NULL UNIQUE,"
@@ -90,13 +88,30 @@ static const char schema[] =
 	"CREATE TABLE snapshot("
 	" name TEXT PRIMARY KEY, diff_id BLOB, size INTEGER NOT NULL,"
 	" used_s INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version=1;";
+
+/* made_by: which compressor made a form here; empty where none did. */
+static const char schema_2[] =
+	"ALTER TABLE layer ADD COLUMN made_by TEXT NOT NULL DEFAULT '';"
 	"PRAGMA user_version=2;";
 
-/* From version i + 1 to i + 2. */
-static const char *const upgrades[SCHEMA_VERSION - 1] = {
-	"ALTER TABLE layer ADD COLUMN made_by TEXT NOT NULL DEFAULT '';"
-	"PRAGMA user_version=2;",
-};
+/*
+ * What a miss is explained by (cache/note.h): title names the instruction
+ * wherever it stands, inputs the list of the files that a COPY took.  gone:
+ * keys whose records were collected.
+ */
+static const char schema_3[] =
+	"ALTER TABLE record ADD COLUMN title INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE record ADD COLUMN notes BLOB NOT NULL DEFAULT x'';"
+	"ALTER TABLE record ADD COLUMN inputs BLOB;"
+	"CREATE INDEX record_title ON record(title, id);"
+	"CREATE TABLE gone("
+	" key BLOB PRIMARY KEY, gone_s INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA user_version=3;";
+
+/* From each format to the next one; from nothing to the first. */
+static const char *const upgrades[SCHEMA_VERSION] = {schema_1, schema_2,
+						      schema_3};
 
 int64_t
 cas_now_s(void)
@@ -202,6 +217,17 @@ is_network_fs(int fd)
 	       type == FS_FUSE;
 }
 
+/* Bring the tables from format ${version} to the one that this program knows.
+ */
+static int
+upgrade(struct cas_store *s, int version, struct stv_err **err)
+{
+	for (int v = version < 0 ? 0 : version; v < SCHEMA_VERSION; v++)
+		if (cas_db_exec(s, upgrades[v], err) < 0)
+			return -1;
+	return 0;
+}
+
 /*
  * Make or upgrade the schema, one process at a time: changing the journal mode
  * answers BUSY at once where two try it, so a lock on the root's descriptor
@@ -222,11 +248,9 @@ make_schema(struct cas_store *s, struct stv_err **err)
 	if (cas_db_exec(s, "BEGIN IMMEDIATE", err) < 0 ||
 	    read_version(s, &version, err) < 0)
 		return -1;
-	if (version == 0 && cas_db_exec(s, schema, err) < 0)
+	/* Who came first has done it, or was a newer program. */
+	if (upgrade(s, version, err) < 0)
 		return -1;
-	for (; version > 0 && version < SCHEMA_VERSION; version++)
-		if (cas_db_exec(s, upgrades[version - 1], err) < 0)
-			return -1;
 	if (cas_db_exec(s, "COMMIT", err) < 0)
 		return -1;
 	return s->is_sync ? stv_fsat_sync_dir(s->root_fd, ".", err) : 0;
@@ -297,7 +321,7 @@ open_empty(struct cas_store *s, struct stv_err **err)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return fail_db(s, err);
-	return cas_db_exec(s, schema, err);
+	return upgrade(s, 0, err);
 }
 
 static int

@@ -12,6 +12,7 @@
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
+#include "core/limits.h"
 #include "core/mem.h"
 
 #include "cache/db.h"
@@ -83,6 +84,40 @@ on_toc(struct cas_store *s, void *arg, int dirfd, const char *name,
 	(void)snprintf(what, sizeof(what), "%s/%s", CAS_TOC, name);
 	cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
 		      "the table of contents is damaged");
+	return 0;
+}
+
+/* ---- lists of what COPYs took ----------------------------------------- */
+
+static int
+on_inputs(struct cas_store *s, void *arg, int dirfd, const char *name,
+	  const struct stat *st, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_INPUTS);
+	struct fsck *f = arg;
+	struct stv_digest d, is;
+	char what[300];
+
+	(void)s;
+	(void)st;
+	if (stv_digest_parse_hex(name, strlen(name), &d) < 0)
+		return 0;
+	if (stv_fsat_read_file(dirfd, name, STV_MAX_INPUTS, &text, err) < 0) {
+		/* A collection beside us may have taken it. */
+		if (stv_err_code(*err) != STV_E_NOT_FOUND)
+			return -1;
+		stv_err_clear(err);
+		return 0;
+	}
+	is = stv_digest_of(stv_buf_str(&text), text.len);
+	if (stv_digest_equal(&d, &is))
+		return 0;
+	if (f->opts->is_repair && unlinkat(dirfd, name, 0) < 0)
+		return stv_fail_errno(err, errno, "cannot remove '%s/%s'",
+				      CAS_INPUTS, name);
+	(void)snprintf(what, sizeof(what), "%s/%s", CAS_INPUTS, name);
+	cas_fsck_find(f, CAS_FSCK_DERIVED, f->opts->is_repair, what,
+		      "the list of files is damaged");
 	return 0;
 }
 
@@ -297,6 +332,7 @@ int
 cas_fsck_derived(struct fsck *f, struct stv_err **err)
 {
 	if (cas_each_file(f->store, CAS_TOC, on_toc, f, err) < 0 ||
+	    cas_each_file(f->store, CAS_INPUTS, on_inputs, f, err) < 0 ||
 	    check_snapshots(f, err) < 0)
 		return -1;
 	return check_index(f, err);

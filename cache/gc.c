@@ -19,6 +19,9 @@
 #include "cache/gc.h"
 
 #define DEFAULT_MAX ((uint64_t)50 * 1000 * 1000 * 1000)
+/* How long, and how many, keys of collected records are remembered. */
+#define GONE_S ((int64_t)30 * 24 * 3600)
+#define MAX_GONE 10000
 
 /* A digest with its second one: an image (manifest, config). */
 struct pair {
@@ -109,6 +112,40 @@ remove_images(struct cas_store *s, struct gc *g, struct stv_err **err)
 	return r;
 }
 
+/* That a result was here is one more explanation of a miss (cache/note.h). */
+static int
+remember_gone(struct cas_store *s, int64_t id, struct stv_err **err)
+{
+	sqlite3_stmt *st =
+		cas_db_stmt(s,
+			    "INSERT OR REPLACE INTO gone(key, gone_s)"
+			    " SELECT key, ?2 FROM record WHERE id = ?1",
+			    err);
+
+	if (st == NULL)
+		return -1;
+	cas_db_bind_int(st, 1, id);
+	cas_db_bind_int(st, 2, cas_now_s());
+	return cas_db_run(s, st, err);
+}
+
+/* Keys of long ago, and more than MAX_GONE, are forgotten. */
+static int
+forget_gone(struct cas_store *s, struct stv_err **err)
+{
+	sqlite3_stmt *st = cas_db_stmt(
+		s,
+		"DELETE FROM gone WHERE gone_s < ?1 OR gone_s < (SELECT gone_s"
+		" FROM gone ORDER BY gone_s DESC LIMIT 1 OFFSET ?2)",
+		err);
+
+	if (st == NULL)
+		return -1;
+	cas_db_bind_int(st, 1, cas_now_s() - GONE_S);
+	cas_db_bind_int(st, 2, MAX_GONE);
+	return cas_db_run(s, st, err);
+}
+
 /* Delete what the query finds (id, step), noting each. */
 static int
 remove_records(struct cas_store *s, struct gc *g, sqlite3_stmt *st,
@@ -126,7 +163,10 @@ remove_records(struct cas_store *s, struct gc *g, sqlite3_stmt *st,
 		g->result->n_records++;
 	}
 	for (size_t i = 0; r == 0 && i < ids.len; i++) {
-		st = cas_db_stmt(s, "DELETE FROM record WHERE id = ?1", err);
+		r = remember_gone(s, ids.v[i], err);
+		st = r < 0 ? NULL
+			   : cas_db_stmt(s, "DELETE FROM record WHERE id = ?1",
+					 err);
 		if (st == NULL) {
 			r = -1;
 			break;
@@ -245,7 +285,7 @@ collect_rows(struct cas_store *s, void *arg, struct stv_err **err)
 	if ((g->opts->cache || g->opts->all_cache) &&
 	    remove_cache(s, g, err) < 0)
 		return -1;
-	if (remove_dangling(s, g, err) < 0)
+	if (remove_dangling(s, g, err) < 0 || forget_gone(s, err) < 0)
 		return -1;
 	return remove_layers(s, g, err);
 }
@@ -500,6 +540,7 @@ cas_gc(struct cas_store *s, const struct cas_gc_opts *opts,
 	cas_cachemounts_fini(&g.mounts);
 	cas_set_fini(&g.layers);
 	cas_set_fini(&g.blobs);
+	cas_set_fini(&g.inputs);
 	return r < 0 ? stv_wrap(err, "collecting garbage in '%s'", s->root) : 0;
 }
 

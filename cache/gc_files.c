@@ -86,6 +86,21 @@ cas_read_sets(struct cas_store *s, struct cas_set *layers,
 }
 
 int
+cas_read_inputs(struct cas_store *s, struct cas_set *ret, struct stv_err **err)
+{
+	int r;
+
+	if (cas_db_enter(s, err) < 0)
+		return -1;
+	r = read_set(s,
+		     "SELECT DISTINCT inputs FROM record"
+		     " WHERE inputs IS NOT NULL",
+		     ret, err);
+	cas_db_leave(s);
+	return r;
+}
+
+int
 cas_each_file(struct cas_store *s, const char *folder,
 	      int (*fn)(struct cas_store *s, void *arg, int dirfd,
 			const char *name, const struct stat *st,
@@ -203,6 +218,7 @@ cas_other_bytes(struct cas_store *s, uint64_t *sum, struct stv_err **err)
 		    0)
 			*sum += (uint64_t)st.st_blocks * 512;
 	if (cas_folder_bytes(s, CAS_TOC, sum, err) < 0 ||
+	    cas_folder_bytes(s, CAS_INPUTS, sum, err) < 0 ||
 	    cas_folder_bytes(s, CAS_CONTEXT, sum, err) < 0)
 		return -1;
 	return cas_folder_bytes(s, CAS_LOGS, sum, err);

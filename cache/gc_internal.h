@@ -73,6 +73,10 @@ uint64_t cas_tree_size(int atfd, const char *name);
 int cas_read_sets(struct cas_store *s, struct cas_set *layers,
 		  struct cas_set *blobs, struct stv_err **err);
 
+/* cas_read_inputs(s, ret, err): the lists that records name, sorted. */
+int cas_read_inputs(struct cas_store *s, struct cas_set *ret,
+		    struct stv_err **err);
+
 /* cas_folder_bytes(s, folder, sum, err): add what a folder's files take. */
 int cas_folder_bytes(struct cas_store *s, const char *folder, uint64_t *sum,
 		     struct stv_err **err);
@@ -101,6 +105,7 @@ struct gc {
 	uint64_t freed;		       /* of them, so far */
 	struct cas_set layers;
 	struct cas_set blobs;
+	struct cas_set inputs; /* lists that records name */
 };
 
 /* cas_gc_note(g, kind, name, size): something that the caller will be told. */

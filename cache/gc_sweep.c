@@ -58,6 +58,25 @@ sweep_toc(struct cas_store *s, void *arg, int dirfd, const char *name,
 	return 0;
 }
 
+/* The list of a COPY that no record names any more. */
+static int
+sweep_inputs(struct cas_store *s, void *arg, int dirfd, const char *name,
+	     const struct stat *st, struct stv_err **err)
+{
+	struct gc *g = arg;
+	struct stv_digest d;
+
+	(void)s;
+	if (stv_digest_parse_hex(name, strlen(name), &d) == 0 &&
+	    cas_set_has(&g->inputs, &d))
+		return 0;
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		return stv_fail_errno(err, errno, "cannot remove '%s/%s'",
+				      CAS_INPUTS, name);
+	g->result->bytes += (uint64_t)st->st_blocks * 512;
+	return 0;
+}
+
 static int
 sweep_old(struct cas_store *s, void *arg, int dirfd, const char *name,
 	  const struct stat *st, struct stv_err **err)
@@ -159,7 +178,10 @@ cas_gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err)
 {
 	cas_set_fini(&g->layers);
 	cas_set_fini(&g->blobs);
+	cas_set_fini(&g->inputs);
 	if (cas_read_sets(s, &g->layers, &g->blobs, err) < 0 ||
+	    cas_read_inputs(s, &g->inputs, err) < 0 ||
+	    cas_each_file(s, CAS_INPUTS, sweep_inputs, g, err) < 0 ||
 	    cas_each_file(s, CAS_BLOBS, sweep_blob, g, err) < 0 ||
 	    cas_each_file(s, CAS_TOC, sweep_toc, g, err) < 0 ||
 	    cas_each_file(s, CAS_CONTEXT, sweep_old, g, err) < 0 ||

@@ -108,22 +108,8 @@ key_free(struct key *k)
 	free(k);
 }
 
-/* A preimage being read; is_bad once it does not fit its own lengths. */
-struct reader {
-	const uint8_t *p;
-	size_t n;
-	bool is_bad;
-};
-
-struct field {
-	const char *name;
-	size_t name_len;
-	const char *value;
-	size_t len;
-};
-
 static uint64_t
-read_number(struct reader *r, size_t n_bytes)
+read_number(struct key_reader *r, size_t n_bytes)
 {
 	uint64_t v = 0;
 
@@ -139,7 +125,7 @@ read_number(struct reader *r, size_t n_bytes)
 }
 
 static const char *
-read_bytes(struct reader *r, uint64_t n)
+read_bytes(struct key_reader *r, uint64_t n)
 {
 	const uint8_t *p = r->p;
 
@@ -152,11 +138,16 @@ read_bytes(struct reader *r, uint64_t n)
 	return (const char *)p;
 }
 
-/* The next field: true, or false at the end and where it is damaged. */
-static bool
-read_field(struct reader *r, struct field *f)
+struct key_reader
+key_reader(const void *p, size_t n)
 {
-	*f = (struct field){0};
+	return (struct key_reader){.p = p, .n = n};
+}
+
+bool
+key_next(struct key_reader *r, struct key_field *f)
+{
+	*f = (struct key_field){0};
 	if (r->n == 0 || r->is_bad)
 		return false;
 	f->name_len = (size_t)read_number(r, NAME_LEN);
@@ -168,15 +159,22 @@ read_field(struct reader *r, struct field *f)
 	return !r->is_bad;
 }
 
+bool
+key_is_named(const struct key_field *f, const char *name)
+{
+	return f->name_len == strlen(name) &&
+	       memcmp(f->name, name, f->name_len) == 0;
+}
+
 static bool
-is_same_name(const struct field *a, const struct field *b)
+is_same_name(const struct key_field *a, const struct key_field *b)
 {
 	return a->name_len == b->name_len &&
 	       memcmp(a->name, b->name, a->name_len) == 0;
 }
 
 static bool
-is_same(const struct field *a, const struct field *b)
+is_same(const struct key_field *a, const struct key_field *b)
 {
 	return is_same_name(a, b) && a->len == b->len &&
 	       memcmp(a->value, b->value, a->len) == 0;
@@ -195,19 +193,19 @@ shown(const char *p, size_t n)
 
 /* Does a field of ${f}'s name come later? */
 static bool
-comes_later(struct reader r, const struct field *f)
+comes_later(struct key_reader r, const struct key_field *f)
 {
-	struct field next;
+	struct key_field next;
 
-	while (read_field(&r, &next))
+	while (key_next(&r, &next))
 		if (is_same_name(&next, f))
 			return true;
 	return false;
 }
 
 static int
-report(const struct field *name, const struct field *a, const struct field *b,
-       struct key_diff *ret)
+report(const struct key_field *name, const struct key_field *a,
+       const struct key_field *b, struct key_diff *ret)
 {
 	/* The first field, which has no name, is the version. */
 	ret->field = name->name_len == 0 ? stv_xstrdup("version")
@@ -221,12 +219,13 @@ int
 key_explain(const void *old, size_t n_old, const void *now, size_t n_now,
 	    struct key_diff *ret)
 {
-	struct reader ra = {old, n_old, false}, rb = {now, n_now, false};
-	struct field a, b;
+	struct key_reader ra = key_reader(old, n_old);
+	struct key_reader rb = key_reader(now, n_now);
+	struct key_field a, b;
 
 	*ret = (struct key_diff){0};
 	for (;;) {
-		bool has_a = read_field(&ra, &a), has_b = read_field(&rb, &b);
+		bool has_a = key_next(&ra, &a), has_b = key_next(&rb, &b);
 
 		if (ra.is_bad || rb.is_bad) {
 			ret->field = stv_xstrdup("format");

@@ -58,6 +58,30 @@ void key_end(const struct key *k, struct stv_digest *ret,
 /* key_free(k): NULL is ok. */
 void key_free(struct key *k);
 
+/* A field of a preimage; neither string ends with a NUL.  Borrows. */
+struct key_field {
+	const char *name; /* "" is the version */
+	size_t name_len;
+	const char *value;
+	size_t len;
+};
+
+/* A preimage being read: key_reader(p, n), then key_next() until it is over. */
+struct key_reader {
+	const uint8_t *p;
+	size_t n;
+	bool is_bad; /* it does not fit its own lengths */
+};
+
+/* key_reader(p, n): the fields of a preimage.  Borrows: ${p}. */
+struct key_reader key_reader(const void *p, size_t n);
+
+/* key_next(r, f): the next field, or false at the end and where it is bad. */
+bool key_next(struct key_reader *r, struct key_field *f);
+
+/* key_is_named(f, name): is that the field's name? */
+bool key_is_named(const struct key_field *f, const char *name);
+
 /* The first field in which two preimages differ; all strings owned. */
 struct key_diff {
 	char *field;

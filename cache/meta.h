@@ -140,6 +140,7 @@ int cas_record_get(struct cas_store *s, const struct stv_digest *key,
  * cas_record_put(s, r, preimage, n, step, err): add or replace.  ${preimage}
  * is what the key is the SHA-256 of, kept so that a miss can be explained;
  * ${step} names where the step stands ("Dockerfile path|stage|position").
+ * What a build knows besides: cas_record_put_noted() of cache/note.h.
  */
 int cas_record_put(struct cas_store *s, const struct cas_record *r,
 		   const void *preimage, size_t n, const char *step,
@@ -152,14 +153,6 @@ int cas_record_put(struct cas_store *s, const struct cas_record *r,
  */
 int cas_record_touch(struct cas_store *s, const struct stv_digest *keys,
 		     size_t n, struct stv_err **err);
-
-/*
- * cas_record_last_preimage(s, step, ret, err): the newest preimage that the
- * step of that name had, appended to ${ret}: 1, or 0 where there is none.
- */
-struct stv_buf;
-int cas_record_last_preimage(struct cas_store *s, const char *step,
-			     struct stv_buf *ret, struct stv_err **err);
 
 /*
  * cas_snapshot_put(s, name, diff_id, size, err): snapshots/${name} is layer

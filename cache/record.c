@@ -6,9 +6,11 @@
 #include "core/buf.h"
 #include "core/digest.h"
 #include "core/err.h"
+#include "core/mem.h"
 
 #include "cache/blob.h"
 #include "cache/db.h"
+#include "cache/note.h"
 #include "cache/store_internal.h"
 
 #include "cache/meta.h"
@@ -90,12 +92,10 @@ cas_record_get(struct cas_store *s, const struct stv_digest *key,
 	return r;
 }
 
-/* What cas_record_put() hands to its transaction. */
+/* What cas_record_put_noted() hands to its transaction. */
 struct put_record {
 	const struct cas_record *r;
-	const void *preimage;
-	size_t n;
-	const char *step;
+	const struct cas_note *note;
 };
 
 static int
@@ -105,8 +105,9 @@ write_record(struct cas_store *s, void *arg, struct stv_err **err)
 	sqlite3_stmt *st = cas_db_stmt(
 		s,
 		"INSERT OR REPLACE INTO record(key, parent_chain,"
-		" parent_config, diff_id, created_s, used_s, step, preimage)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+		" parent_config, diff_id, created_s, used_s, step, preimage,"
+		" title, notes, inputs)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 		err);
 
 	if (st == NULL)
@@ -119,8 +120,14 @@ write_record(struct cas_store *s, void *arg, struct stv_err **err)
 	cas_db_bind_int(st, 5,
 			p->r->created_s != 0 ? p->r->created_s : cas_now_s());
 	cas_db_bind_int(st, 6, cas_now_s());
-	cas_db_bind_text(st, 7, p->step == NULL ? "" : p->step);
-	cas_db_bind_blob(st, 8, p->preimage, p->n);
+	cas_db_bind_text(st, 7, p->note->step == NULL ? "" : p->note->step);
+	cas_db_bind_blob(st, 8, stv_buf_str(&p->note->preimage),
+			 p->note->preimage.len);
+	cas_db_bind_int(st, 9, p->note->title);
+	cas_db_bind_blob(st, 10, stv_buf_str(&p->note->notes),
+			 p->note->notes.len);
+	if (p->note->has_inputs)
+		cas_db_bind_digest(st, 11, &p->note->inputs);
 	return cas_db_run(s, st, err);
 }
 
@@ -129,7 +136,21 @@ cas_record_put(struct cas_store *s, const struct cas_record *r,
 	       const void *preimage, size_t n, const char *step,
 	       struct stv_err **err)
 {
-	struct put_record p = {r, preimage, n, step};
+	stv_auto_free char *name = step == NULL ? NULL : stv_xstrdup(step);
+	struct cas_note note = {.step = name, .preimage = STV_BUF_INIT(n)};
+	int result;
+
+	stv_buf_add(&note.preimage, preimage, n);
+	result = cas_record_put_noted(s, r, &note, err);
+	stv_buf_fini(&note.preimage);
+	return result;
+}
+
+int
+cas_record_put_noted(struct cas_store *s, const struct cas_record *r,
+		     const struct cas_note *note, struct stv_err **err)
+{
+	struct put_record p = {r, note};
 	int result;
 
 	/* The layer that the record names must be durable before it. */
@@ -203,31 +224,6 @@ cas_record_touch(struct cas_store *s, const struct stv_digest *keys, size_t n,
 	r = needs_touch(s, &t, err);
 	if (r == 1)
 		r = cas_db_write(s, write_touch, &t, err);
-	cas_db_leave(s);
-	return r;
-}
-
-int
-cas_record_last_preimage(struct cas_store *s, const char *step,
-			 struct stv_buf *ret, struct stv_err **err)
-{
-	sqlite3_stmt *st;
-	int r;
-
-	if (cas_db_enter(s, err) < 0)
-		return -1;
-	st = cas_db_stmt(s,
-			 "SELECT preimage FROM record WHERE step = ?1"
-			 " ORDER BY id DESC LIMIT 1",
-			 err);
-	r = st == NULL ? -1 : 0;
-	if (r == 0) {
-		cas_db_bind_text(st, 1, step);
-		r = cas_db_step(s, st, err);
-	}
-	if (r == 1)
-		stv_buf_add(ret, sqlite3_column_blob(st, 0),
-			    (size_t)sqlite3_column_bytes(st, 0));
 	cas_db_leave(s);
 	return r;
 }

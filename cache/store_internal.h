@@ -27,6 +27,7 @@ struct stv_err;	   /* core/err.h */
 #define CAS_CONTEXT "context"
 #define CAS_LOGS "logs"
 #define CAS_CACHEMOUNTS "cachemounts"
+#define CAS_INPUTS "inputs"
 #define CAS_META "meta.db"
 #define CAS_LAYOUT "oci-layout"
 #define CAS_INDEX "index.json"

@@ -4,7 +4,6 @@
  * The store keeps it as logs/<build id>/<step>.log; a build ID begins with the
  * time, so that the last one sorts last.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 
 #include "cache/store.h"
 
+#include "cmd/builds.h"
 #include "cmd/ctx.h"
 #include "cmd/figures.h"
 #include "cmd/opts.h"
@@ -43,33 +43,6 @@ static const struct cmd_opt opts[] = {
 		 "bytes as they are, also to a terminal"),
 	CMD_OPT_END,
 };
-
-/* The names in a directory, sorted; those that begin with '.' are not ours. */
-static int
-list_names(int dirfd, const char *path, struct stv_strs *ret,
-	   struct stv_err **err)
-{
-	int fd = stv_fsat_open_nolinks(dirfd, path, O_RDONLY | O_DIRECTORY, 0);
-	struct dirent *e;
-	DIR *d;
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (d == NULL) {
-		stv_fail_errno(err, errno, "cannot list %s", path);
-		if (fd >= 0)
-			(void)close(fd);
-		return -1;
-	}
-	/* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread has this DIR */
-	while ((e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
-			stv_strs_add(ret, e->d_name);
-	(void)closedir(d);
-	stv_strs_sort(ret);
-	return 0;
-}
 
 /* Numbers as numbers: "10.log" comes behind "9.log". */
 static int
@@ -149,7 +122,7 @@ list_builds(int dirfd, const struct stv_strs *builds, struct stv_err **err)
 
 		if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (list_names(dirfd, path, &steps, err) < 0)
+		if (cmd_names_list(dirfd, path, &steps, err) < 0)
 			return -1;
 		line = stv_xasprintf(
 			"%s\t%zu\t%s ago", builds->v[i], steps.len,
@@ -206,7 +179,7 @@ print_build(int dirfd, const char *build, const char *step,
 					"'%s' is no number of a step", step);
 		return print_log(dirfd, build, file, false, o->is_raw, err);
 	}
-	rc = list_names(dirfd, dir, &files, err);
+	rc = cmd_names_list(dirfd, dir, &files, err);
 	if (files.len > 1)
 		qsort(files.v, files.len, sizeof(files.v[0]), by_number);
 	for (size_t i = 0; i < files.len && rc == 0; i++)
@@ -230,7 +203,7 @@ logs_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	if (cmd_store_look(cx, &store, err) < 0)
 		return -1;
 	fd = store != NULL ? cas_store_rootfd(store) : -1;
-	if (store != NULL && list_names(fd, "logs", &builds, err) < 0)
+	if (store != NULL && cmd_builds_list(fd, &builds, err) < 0)
 		return -1;
 	if (o.is_list) {
 		rc = list_builds(fd, &builds, err);

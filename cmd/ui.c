@@ -192,6 +192,29 @@ end_step(struct ui *ui, struct ui_step *s, enum ui_state state)
 	}
 }
 
+bool
+ui_is_again(const struct stv_event *ev)
+{
+	return ev->reason == NULL ||
+	       (strcmp(ev->reason->kind, "new") != 0 &&
+		strcmp(ev->reason->kind, "new-instruction") != 0);
+}
+
+/* Keep why a step runs again; that it is new goes without saying. */
+static void
+keep_why(struct ui_step *s, const struct stv_event *ev)
+{
+	stv_auto_buf b = STV_BUF_INIT(STV_MAX_LINE);
+
+	free(s->why);
+	s->why = NULL;
+	if (ev->text == NULL || !ui_is_again(ev))
+		return;
+	stv_buf_adds(&b, "runs again: ");
+	ui_text_name(ev->text, &b);
+	s->why = stv_buf_take(&b);
+}
+
 /* Bring the step's state up to date. */
 static void
 update(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
@@ -200,6 +223,7 @@ update(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 	case STV_EV_STEP_STARTED:
 		s->state = UI_RUNNING;
 		s->started_ns = ev->time_ns;
+		keep_why(s, ev);
 		break;
 	case STV_EV_STEP_OUTPUT:
 		if (!ui->display->is_raw && ev->text_len > 0)
@@ -470,6 +494,7 @@ ui_free(struct ui *ui)
 		stv_strs_clear(&s->tail);
 		free(s->name);
 		free(s->progress);
+		free(s->why);
 	}
 	stv_vec_fini(&ui->steps);
 	stv_strs_clear(&ui->notes);

@@ -35,7 +35,7 @@ struct ui_opts {
 	struct stv_sink *sink; /* where to; borrowed */
 	int tty_fd;	       /* asked for its size, or -1: 80 x 24 */
 	bool has_color;	       /* SGR may be written */
-	bool is_verbose;       /* also why a step missed the cache */
+	bool is_verbose;       /* also that a step is new to the cache */
 	bool is_ticking; /* UI_TTY: a thread of its own moves the clocks */
 };
 

@@ -39,6 +39,7 @@ struct ui_step {
 	struct stv_strs tail;	/* the last lines, cleaned */
 	size_t tail_at;		/* where the oldest of a full ring is */
 	char *progress;		/* live view: "3.1MB / 8MB" */
+	char *why;		/* "runs again: a changed", inert, or NULL */
 };
 
 struct ui;
@@ -81,6 +82,12 @@ struct ui {
 };
 
 extern const struct ui_display ui_plain, ui_tty, ui_quiet, ui_json, ui_rawjson;
+
+/*
+ * ui_is_again(ev): is the reason of a step that runs one that supposes that it
+ * ran before?
+ */
+bool ui_is_again(const struct stv_event *ev);
 
 /* ui_flush(ui): hand ui->out to the sink. */
 void ui_flush(struct ui *ui);

@@ -131,6 +131,27 @@ event_word(enum stv_event_kind kind)
 	return "unknown";
 }
 
+static void
+add_reason(json_t *v, const struct stv_reason *r)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} all[] = {
+		{"kind", r->kind},
+		{"subject", r->subject},
+		{"old", r->old_value},
+		{"new", r->new_value},
+	};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(all); i++)
+		if (all[i].value != NULL)
+			json_object_set_new(o, all[i].name,
+					    stv_json_str(all[i].value));
+	json_object_set_new(v, "reason", o);
+}
+
 /* The members that only some kinds of event have. */
 static void
 add_details(const struct ui *ui, json_t *v, const struct ui_step *s,
@@ -160,8 +181,11 @@ add_details(const struct ui *ui, json_t *v, const struct ui_step *s,
 		if (ev->name != NULL)
 			json_object_set_new(v, "area", stv_json_str(ev->name));
 		break;
-	case STV_EV_STEP_ADDED:
 	case STV_EV_STEP_STARTED:
+		if (ev->reason != NULL)
+			add_reason(v, ev->reason);
+		break;
+	case STV_EV_STEP_ADDED:
 	case STV_EV_STEP_CACHED:
 	case STV_EV_STEP_CANCELLED:
 	case STV_EV_NOTE:

@@ -3,6 +3,7 @@
 
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/mem.h"
 
 #include "cmd/figures.h"
@@ -10,6 +11,8 @@
 
 /* Progress of a download is a line each five seconds. */
 #define PROGRESS_NS ((int64_t)5 * 1000000000)
+/* As much of an instruction as stands before why it runs. */
+#define NAME_CELLS 60
 
 /* Name the step again whenever lines of another one stood between. */
 static void
@@ -62,6 +65,22 @@ progress(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 	stv_buf_addc(&ui->out, '\n');
 }
 
+/* "#7 COPY . . runs again: src/a.c changed (content)" */
+static void
+why(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
+{
+	stv_auto_buf name = STV_BUF_INIT(STV_MAX_LINE);
+
+	if (ev->name != NULL)
+		ui_text_name(ev->name, &name);
+	stv_buf_addf(&ui->out, "#%u ", s->id);
+	(void)ui_text_fit(stv_buf_str(&name), NAME_CELLS, &ui->out);
+	stv_buf_addf(&ui->out, "%s %s: ", name.len > NAME_CELLS ? "..." : "",
+		     ui_is_again(ev) ? "runs again" : "runs");
+	ui_text_name(ev->text, &ui->out);
+	stv_buf_addc(&ui->out, '\n');
+}
+
 static void
 plain_event(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 {
@@ -79,11 +98,9 @@ plain_event(struct ui *ui, struct ui_step *s, const struct stv_event *ev)
 	}
 	head(ui, s);
 	if (ev->kind == STV_EV_STEP_STARTED) {
-		if (ui->opts.is_verbose && ev->text != NULL) {
-			stv_buf_addf(&ui->out, "#%u not cached: ", s->id);
-			ui_text_name(ev->text, &ui->out);
-			stv_buf_addc(&ui->out, '\n');
-		}
+		if (ev->text != NULL &&
+		    (ui_is_again(ev) || ui->opts.is_verbose))
+			why(ui, s, ev);
 		return;
 	}
 	stv_buf_addf(&ui->out, "#%u ", s->id);

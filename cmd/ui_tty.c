@@ -197,6 +197,7 @@ draw(struct ui *ui, bool is_last)
 	per_log = is_last || n_running == 0 ? 0 : room / n_running;
 	for (size_t i = 0; i < ui->steps.len; i++) {
 		const struct ui_step *s = &ui->steps.v[i];
+		bool has_why;
 
 		if (is_over(s) && skip > 0) {
 			skip--;
@@ -207,8 +208,12 @@ draw(struct ui *ui, bool is_last)
 				continue;
 		}
 		draw_step(ui, s, scr);
+		has_why = s->why != NULL && (is_last || per_log > 0);
+		if (has_why && (is_last || s->state == UI_RUNNING))
+			draw_log_line(ui, s->why, scr);
 		if (s->state == UI_RUNNING)
-			draw_log(ui, s, scr, per_log);
+			draw_log(ui, s, scr,
+				 per_log - (has_why && per_log > 0));
 	}
 }
 

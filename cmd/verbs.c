@@ -21,6 +21,8 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_import,
 	&cmd_verb_df,
 	&cmd_verb_logs,
+	&cmd_verb_why,
+	&cmd_verb_explain_ignore,
 	&cmd_verb_fsck,
 	&cmd_verb_parse,
 	&cmd_verb_version,
@@ -127,7 +129,7 @@ cmd_verbs_usage(struct stv_buf *ret)
 			  "Build container images from Dockerfiles.\n\n"
 			  "Commands:\n");
 	for (size_t i = 0; cmd_verbs[i] != NULL; i++)
-		stv_buf_addf(ret, "  %-10s%s\n", cmd_verbs[i]->name,
+		stv_buf_addf(ret, "  %-16s%s\n", cmd_verbs[i]->name,
 			     cmd_verbs[i]->summary);
 	stv_buf_adds(ret, "\nDocker's other names for them:\n");
 	for (const struct cmd_alias *a = cmd_aliases; a->group != NULL; a++) {

@@ -10,6 +10,7 @@ struct stv_buf; /* core/buf.h */
 extern const struct cmd_verb cmd_verb_build;
 extern const struct cmd_verb cmd_verb_builder_prune;
 extern const struct cmd_verb cmd_verb_df;
+extern const struct cmd_verb cmd_verb_explain_ignore;
 extern const struct cmd_verb cmd_verb_fsck;
 extern const struct cmd_verb cmd_verb_history;
 extern const struct cmd_verb cmd_verb_image_prune;
@@ -25,6 +26,7 @@ extern const struct cmd_verb cmd_verb_run;
 extern const struct cmd_verb cmd_verb_save;
 extern const struct cmd_verb cmd_verb_tag;
 extern const struct cmd_verb cmd_verb_version;
+extern const struct cmd_verb cmd_verb_why;
 
 /* Docker's two-word name of a command: "image ls" is "images". */
 struct cmd_alias {

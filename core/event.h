@@ -31,6 +31,17 @@ enum stv_event_kind {
 	STV_EV_TRACE	/* STAVE_TRACE; name: area, text */
 };
 
+/*
+ * Why a step missed the cache.  ${kind} is one of the words that stave-build(1)
+ * lists; the others may be NULL, and never hold what looks like a secret.
+ */
+struct stv_reason {
+	const char *kind;
+	const char *subject; /* the file, variable, flag, image ... */
+	const char *old_value;
+	const char *new_value;
+};
+
 struct stv_event {
 	enum stv_event_kind kind;
 	int64_t time_ns;   /* CLOCK_MONOTONIC; filled in by stv_emit() if 0 */
@@ -46,6 +57,7 @@ struct stv_event {
 	uint64_t total;
 	struct stv_span span;
 	const struct stv_digest *digest; /* the step's cache key, or NULL */
+	const struct stv_reason *reason; /* STARTED: why, or NULL */
 };
 
 /* Somebody who wants to know. */

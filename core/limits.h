@@ -35,6 +35,10 @@
 #define STV_MAX_TAR_ENTRIES ((uint64_t)10000000)
 #define STV_MAX_TAR_DEPTH 1024
 #define STV_MAX_LAYER ((uint64_t)64 << 30)
+/* The list of what a COPY took, kept for explanations: some 300 000 files. */
+#define STV_MAX_INPUTS ((size_t)32 << 20)
+/* Which steps of a build ran and why; a line names its instruction. */
+#define STV_MAX_JOURNAL ((size_t)64 << 20)
 /* Decompression: abort above this ratio once this much came out; B17. */
 #define STV_MAX_RATIO 2000
 #define STV_RATIO_GRACE ((uint64_t)1 << 30)

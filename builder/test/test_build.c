@@ -167,7 +167,7 @@ Test(build, a_byte_that_changes_reruns_from_there_on)
 	works_ok(&w, text);
 	cr_expect(log_has(&w, "cached COPY a /a"));
 	cr_expect(log_has(&w, "cached WORKDIR /d"));
-	cr_expect(log_has(&w, "started COPY b /b: content changed"));
+	cr_expect(log_has(&w, "started COPY b /b: b changed (content)"));
 	cr_expect_eq(w.result.n_executed, 2);
 	works_expect(&w, "b", "2");
 	works_close(&w);
@@ -186,7 +186,7 @@ Test(build, the_cache_can_be_turned_off_for_all_or_for_a_stage)
 	stv_strs_add(&w.o.no_cache_filters, "TWO");
 	works_ok(&w, text);
 	cr_expect(log_has(&w, "cached COPY a /a"));
-	cr_expect(log_has(&w, "started COPY a /b: the cache is off"));
+	cr_expect(log_has(&w, "started COPY a /b: --no-cache-filter"));
 	/* The same bytes came out: nothing behind it is rebuilt. */
 	cr_expect(log_has(&w, "cached COPY --from=two /b /c"));
 	stv_strs_clear(&w.o.no_cache_filters);

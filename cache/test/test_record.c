@@ -125,28 +125,6 @@ Test(record, is_no_hit_when_its_layer_is_gone)
 	cr_expect_eq(get("k", "chain", "config", &got), 0);
 }
 
-Test(record, the_last_preimage_of_a_step_is_kept)
-{
-	struct cas_record a = make("k1", "c", "c"), b = make("k2", "c", "c");
-	struct stv_buf text = STV_BUF_INIT(100);
-	struct stv_err *err = NULL;
-
-	put(&a, "first");
-	put(&b, "second");
-	cr_expect_eq(cas_record_last_preimage(store, "none", &text, &err), 0);
-	cr_assert_eq(
-		cas_record_last_preimage(store, "Dockerfile|1", &text, &err),
-		1);
-	cr_expect_str_eq(stv_buf_str(&text), "second");
-	put(&a, "first again");
-	stv_buf_truncate(&text, 0);
-	cr_assert_eq(
-		cas_record_last_preimage(store, "Dockerfile|1", &text, &err),
-		1);
-	cr_expect_str_eq(stv_buf_str(&text), "first again");
-	stv_buf_fini(&text);
-}
-
 static int64_t
 used_s(void)
 {

@@ -36,6 +36,7 @@ send_all(struct stv_listener *l, const uint8_t *p, size_t n)
 							   : n - HEADER;
 		stv_auto_free char *text =
 			stv_xstrndup((const char *)p + HEADER, len);
+		struct stv_reason why = {"content", text, text, NULL};
 		struct stv_event ev = {
 			.kind = (enum stv_event_kind)(p[0] %
 						      (STV_EV_TRACE + 1)),
@@ -50,6 +51,7 @@ send_all(struct stv_listener *l, const uint8_t *p, size_t n)
 			.current = p[2],
 			.total = p[1],
 			.time_ns = now += 70000000,
+			.reason = p[2] & 2 ? &why : NULL,
 		};
 
 		l->on_event(l, &ev);

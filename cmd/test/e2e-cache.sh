@@ -235,12 +235,12 @@ explained() {
     build -t x ctx
     echo ONE >ctx/a
     build -t x ctx
-    e2e_same 'why' "$(jq -r 'select(.name == "COPY a /a") | .text // empty' build.json)" 'content changed'
+    e2e_same 'why' "$(jq -r 'select(.name == "COPY a /a") | .text // empty' build.json)" 'a changed (content)'
     build --no-cache -t x ctx
-    e2e_same 'why' "$(jq -r 'select(.name == "COPY a /a") | .text // empty' build.json)" 'the cache is off'
+    e2e_same 'why' "$(jq -r 'select(.name == "COPY a /a") | .text // empty' build.json)" '--no-cache'
     echo oNE >ctx/a
-    "$STAVE" --debug build --progress=plain -t x ctx 2>plain
-    e2e_has 'plain progress' "$(cat plain)" 'not cached: content changed'
+    "$STAVE" build --progress=plain -t x ctx 2>plain
+    e2e_has 'plain progress' "$(cat plain)" 'COPY a /a runs again: a changed (content)'
 }
 
 other_names() {

@@ -79,6 +79,7 @@ Test(ui, plain_is_as_dockers)
 	send(&s, STV_EV_STEP_DONE, NULL);
 	ui_end(s.ui, NULL);
 	cr_expect_str_eq(stv_buf_str(&s.out), "#5 [build 2/4] RUN make\n"
+					      "#5 RUN make runs again: why\n"
 					      "#5 0.250 one\n"
 					      "#5 0.500 two\n"
 					      "#5 0.750 last\n"
