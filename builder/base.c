@@ -136,7 +136,7 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 
 	while (root->base.kind == BLD_BASE_STAGE)
 		root = b->stages.v[root->base.stage];
-	if (root->base.kind != BLD_BASE_IMAGE)
+	if (root->base.kind != BLD_BASE_IMAGE || root->base.named != NULL)
 		return 0;
 	if (reg_ref_parse(root->base.reference, &ref, err) < 0)
 		return -1;
