@@ -19,6 +19,7 @@ declare -gA _stave_options=(
 	[import]='--change --message --platform'
 	[df]='--format'
 	[logs]='--list --raw'
+	[fmt]='--check --diff'
 	[fsck]='--repair'
 	[parse]='--format'
 	[version]='--format'
@@ -98,7 +99,7 @@ _stave() {
 	elif [[ -z $words && -z $_stave_command && -n $_stave_group ]]; then
 		words=${_stave_groups[$_stave_group]}
 	elif [[ -z $words && -z $_stave_command ]]; then
-		words='build run images inspect history tag rmi prune save load import df logs fsck parse version help image builder buildx system'
+		words='build run images inspect history tag rmi prune save load import df logs fsck fmt parse version help image builder buildx system'
 	elif [[ -z $words ]]; then
 		case $_stave_command in
 		run | inspect | history | tag | rmi | save)
