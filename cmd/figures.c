@@ -9,6 +9,7 @@
 
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/size.h"
 
 #include "cmd/figures.h"
 
@@ -46,64 +47,15 @@ cmd_size_str(uint64_t size, int digits, char buf[CMD_SIZE_MAX])
 	return buf;
 }
 
-/* The power of 1024 of a unit's first letter, -1 where there is none such. */
-static int
-unit_shift(const char *s)
-{
-	static const char letters[] = "bkmgtp";
-	char lower = (char)(*s | 0x20);
-	const char *at = strchr(letters, lower);
-
-	if (*s == '\0')
-		return 0;
-	if (at == NULL || *at == '\0')
-		return -1;
-	s++;
-	if (lower != 'b' && (*s | 0x20) == 'i' && (s[1] | 0x20) == 'b')
-		s += 2;
-	else if (lower != 'b' && (*s | 0x20) == 'b')
-		s++;
-	return *s == '\0' ? (int)(at - letters) * 10 : -1;
-}
-
-/* Digits with an optional fraction, scaled by 2^shift; false on overflow. */
-static bool
-scale(const char *s, const char *end, int shift, uint64_t *ret)
-{
-	uint64_t whole = 0, part = 0, div = 1;
-
-	for (; s < end && *s != '.'; s++)
-		if (__builtin_mul_overflow(whole, 10, &whole) ||
-		    __builtin_add_overflow(whole, (uint64_t)(*s - '0'), &whole))
-			return false;
-	if (whole > (uint64_t)INT64_MAX >> shift)
-		return false;
-	for (s += s < end; s < end && div < 10000; s++) {
-		part = part * 10 + (uint64_t)(*s - '0');
-		div *= 10;
-	}
-	*ret = (whole << shift) + (part << shift) / div;
-	return true;
-}
-
 int
 cmd_size_parse(const char *what, const char *s, uint64_t *ret,
 	       struct stv_err **err)
 {
-	size_t n = strspn(s, "0123456789");
-	const char *unit;
-	int shift;
-
-	if (n > 0 && s[n] == '.' && strspn(s + n + 1, "0123456789") > 0)
-		n += 1 + strspn(s + n + 1, "0123456789");
-	unit = s + n + strspn(s + n, " ");
-	shift = unit_shift(unit);
-	if (n == 0 || shift < 0 || !scale(s, s + n, shift, ret)) {
-		stv_fail(err, STV_E_USAGE, "%s: '%s' is not a size", what, s);
-		stv_err_hint(*err, "Write a number and a unit: 64m, 1.5g.");
-		return -1;
-	}
-	return 0;
+	if (stv_size_parse(s, ret))
+		return 0;
+	stv_fail(err, STV_E_USAGE, "%s: '%s' is not a size", what, s);
+	stv_err_hint(*err, "Write a number and a unit: 64m, 1.5g.");
+	return -1;
 }
 
 const char *

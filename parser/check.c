@@ -9,6 +9,7 @@
 #include "core/source.h"
 
 #include "parser/heredoc.h"
+#include "parser/mount.h"
 #include "parser/parse.h"
 #include "parser/parse_internal.h"
 #include "parser/words.h"
@@ -104,6 +105,24 @@ check_mode(const struct df_flag *f, const char *const *modes,
 		      near != NULL ? near : modes[0]);
 }
 
+/* --mount of RUN, as far as no variable is in it. */
+static void
+check_mount(const struct df_flag *f, struct stv_diags *diags)
+{
+	struct stv_err *err = NULL;
+	struct df_mount m;
+	struct stv_diag *d;
+
+	if (df_mount_parse(f->value, f->value_span, NULL, &m, &err) < 0) {
+		d = stv_diags_add(diags, STV_SEV_ERROR, stv_err_span(err), "%s",
+				  stv_err_msg(err));
+		if (stv_err_get_hint(err) != NULL)
+			stv_diag_hint(d, "%s", stv_err_get_hint(err));
+		stv_err_free(err);
+	}
+	df_mount_fini(&m);
+}
+
 /* The value that a known flag wants. */
 static void
 check_flag_value(const struct df_flag *f, struct stv_diags *diags)
@@ -121,6 +140,8 @@ check_flag_value(const struct df_flag *f, struct stv_diags *diags)
 			check_mode(f, network_modes, diags);
 		else if (strcmp(f->name, "security") == 0)
 			check_mode(f, security_modes, diags);
+		else if (strcmp(f->name, "mount") == 0)
+			check_mount(f, diags);
 		return;
 	}
 	if (f->has_value && df_parse_bool(f->value, &value) < 0)

@@ -1,0 +1,94 @@
+/* parser/csv.c - one line of comma-separated fields. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/mem.h"
+
+#include "parser/csv.h"
+
+static int
+bad_quote(size_t at, size_t *ret_at, const char *why, struct stv_err **err)
+{
+	*ret_at = at;
+	stv_fail(err, STV_E_CHECK, "%s", why);
+	stv_err_hint(*err, "Quote a whole field: 'a=b,\"c=d,e\"'; two quotes "
+			   "in it stand for one.");
+	return -1;
+}
+
+/* The quoted field at ${*at}; ${*at} moves behind its last quote. */
+static int
+take_quoted(const char *text, size_t *at, char **ret, size_t *ret_at,
+	    struct stv_err **err)
+{
+	size_t begin = *at, n = 0, i = begin + 1;
+	stv_auto_free char *out = stv_xmalloc(strlen(text + begin) + 1);
+
+	for (;; i++) {
+		if (text[i] == '\0')
+			return bad_quote(begin, ret_at,
+					 "a quoted field does not end", err);
+		if (text[i] == '"' && text[i + 1] == '"')
+			i++;
+		else if (text[i] == '"')
+			break;
+		out[n++] = text[i];
+	}
+	out[n] = '\0';
+	*at = i + 1;
+	if (text[*at] != ',' && text[*at] != '\0')
+		return bad_quote(*at, ret_at,
+				 "there is something behind a quoted field",
+				 err);
+	*ret = stv_steal(&out);
+	return 0;
+}
+
+static int
+take_plain(const char *text, size_t *at, char **ret, size_t *ret_at,
+	   struct stv_err **err)
+{
+	size_t n = strcspn(text + *at, ",\"");
+
+	if (text[*at + n] == '"')
+		return bad_quote(*at + n, ret_at,
+				 "a quote stands inside of a field", err);
+	*ret = stv_xstrndup(text + *at, n);
+	*at += n;
+	return 0;
+}
+
+int
+df_csv_parse(const char *text, struct df_csv *ret, size_t *ret_at,
+	     struct stv_err **err)
+{
+	size_t at = 0;
+
+	*ret_at = 0;
+	if (*text == '\0')
+		return stv_fail(err, STV_E_CHECK, "the value is empty");
+	for (;;) {
+		struct df_csv_field f = {.begin = at};
+		int r = text[at] == '"'
+				? take_quoted(text, &at, &f.text, ret_at, err)
+				: take_plain(text, &at, &f.text, ret_at, err);
+
+		if (r < 0)
+			return -1;
+		f.end = at;
+		*stv_vec_push(&ret->fields) = f;
+		if (text[at] == '\0')
+			return 0;
+		at++;
+	}
+}
+
+void
+df_csv_fini(struct df_csv *c)
+{
+	for (size_t i = 0; i < c->fields.len; i++)
+		free(c->fields.v[i].text);
+	stv_vec_fini(&c->fields);
+}
