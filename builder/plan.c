@@ -213,7 +213,7 @@ plan_nodes(struct bld_build *b, struct stv_err **err)
 	for (size_t i = 0; i < f->n_nodes; i++) {
 		const struct df_node *node = &f->nodes[i];
 
-		if (bld_plan_supported(node, err) < 0)
+		if (!b->is_outline && bld_plan_supported(node, err) < 0)
 			return -1;
 		if (node->kind == DF_FROM) {
 			st = stv_xcalloc(1, sizeof(*st));
@@ -335,4 +335,15 @@ bld_plan(struct bld_build *b, struct stv_err **err)
 	plan_needs(b);
 	plan_numbers(b);
 	return 0;
+}
+
+void
+bld_plan_fini(struct bld_build *b)
+{
+	for (size_t i = 0; i < b->stages.len; i++)
+		bld_stage_free(b->stages.v[i]);
+	stv_vec_fini(&b->stages);
+	stv_strs_clear(&b->global_env);
+	stv_strs_clear(&b->auto_args);
+	stv_strs_clear(&b->used_args);
 }

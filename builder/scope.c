@@ -78,6 +78,16 @@ bld_expand_body(struct bld_stage *st, const struct df_heredoc *h, char **ret,
 }
 
 int
+bld_expand_in(struct bld_build *b, struct stv_strs *env, const char *text,
+	      struct stv_strs *used, char **ret, struct stv_err **err)
+{
+	struct df_expander x = expander(b, env);
+
+	x.used = used;
+	return df_expand_word(&x, text, ret, err);
+}
+
+int
 bld_expand_global(struct bld_build *b, const char *text, struct stv_span span,
 		  char **ret, struct stv_err **err)
 {

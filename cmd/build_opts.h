@@ -17,6 +17,7 @@ struct build_values {
 	struct stv_strs outputs;
 	struct stv_strs tags;
 	struct stv_strs ulimits;
+	const char *call;
 	const char *file;
 	const char *iidfile;
 	const char *isolation;

@@ -13,6 +13,7 @@
 #include "core/vec.h"
 
 #include "builder/sandbox/spec.h"
+#include "cmd/cmd_call.h"
 #include "cmd/ui.h"
 #include "cmd/values.h"
 
@@ -31,6 +32,7 @@ struct build_request {
 	bool has_platform;
 	enum sbx_net net;
 	enum ui_mode ui;
+	struct cmd_call call;
 	uint64_t shm_size; /* 0: the default */
 	bool has_store_max;
 	uint64_t store_max;    /* 0: no bound */

@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --build-arg --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
+	[build]='--add-host --build-arg --call --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'
@@ -76,6 +76,7 @@ _stave_images() {
 _stave_values() {
 	case $1 in
 	--progress) echo 'auto plain tty quiet none json rawjson' ;;
+	--call) echo 'build outline targets subrequests.describe' ;;
 	--network) echo 'host none' ;;
 	--isolation) echo 'auto root userns single chroot' ;;
 	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest=' ;;
