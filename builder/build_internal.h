@@ -149,6 +149,12 @@ int bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 		    struct stv_err **err);
 
 /*
+ * bld_stage_name(text): the name of a stage, which knows no case, as it is
+ * compared.  Owns: the caller frees it.
+ */
+char *bld_stage_name(const char *text);
+
+/*
  * bld_plan_supported(node, err): refuse by name what a later version will do.
  * What an ONBUILD only records is not refused.
  */

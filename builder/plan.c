@@ -69,15 +69,27 @@ bld_plan_supported(const struct df_node *node, struct stv_err **err)
 	return 0;
 }
 
+char *
+bld_stage_name(const char *text)
+{
+	char *name = stv_xstrdup(text);
+
+	for (char *p = name; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return name;
+}
+
 /* The stage of that name, any case; the last one before ${limit}. */
 static bool
 find_stage(const struct bld_build *b, const char *name, size_t limit,
 	   size_t *ret)
 {
+	stv_auto_free char *want = bld_stage_name(name);
+
 	for (size_t i = limit; i-- > 0;) {
 		const char *have = b->stages.v[i]->name;
 
-		if (have != NULL && strcasecmp(have, name) == 0) {
+		if (have != NULL && strcmp(have, want) == 0) {
 			*ret = i;
 			return true;
 		}
@@ -176,12 +188,8 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 			return at(err, flag->value_span);
 		st->has_platform = true;
 	}
-	if (node->n_args >= 3) {
-		st->name = stv_xstrdup(node->args[2].text);
-		/* Stage names know no case; FROM writes them in lower case. */
-		for (char *p = st->name; *p != '\0'; p++)
-			*p = (char)tolower((unsigned char)*p);
-	}
+	if (node->n_args >= 3)
+		st->name = bld_stage_name(node->args[2].text);
 	if (find_stage(b, base, st->index, &n) &&
 	    strcmp(b->stages.v[n]->name, base) == 0)
 		st->base =
@@ -267,7 +275,8 @@ plan_target(struct bld_build *b, struct stv_err **err)
 	STV_VEC(const char *) names = {0};
 
 	b->target = b->stages.len - 1;
-	if (want == NULL || find_stage(b, want, b->stages.len, &b->target))
+	if (want == NULL || *want == '\0' ||
+	    find_stage(b, want, b->stages.len, &b->target))
 		return 0;
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (b->stages.v[i]->name != NULL)

@@ -133,7 +133,9 @@ bld_scope_init(struct bld_build *b)
 	add_platform(&b->auto_args, "TARGET",
 		     b->o->platform.os != NULL ? &b->o->platform : &host);
 	stv_env_set(&b->auto_args, "TARGETSTAGE",
-		    b->o->target != NULL ? b->o->target : "default");
+		    b->o->target != NULL && b->o->target[0] != '\0'
+			    ? b->o->target
+			    : "default");
 	if (b->o->has_epoch) {
 		stv_auto_free char *epoch =
 			stv_xasprintf("%lld", (long long)b->o->epoch);

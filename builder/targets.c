@@ -1,23 +1,12 @@
 /* builder/targets.c - the stages of a file. */
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "core/mem.h"
 #include "parser/ast.h"
 
+#include "builder/build_internal.h"
 #include "builder/outline.h"
 #include "builder/outline_comment.h"
-
-/* A stage's name, which knows no case. */
-static char *
-lower(const char *name)
-{
-	char *copy = stv_xstrdup(name);
-
-	for (char *p = copy; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
-}
 
 void
 bld_targets(const struct df_file *f, bld_target_list *ret)
@@ -37,7 +26,7 @@ bld_targets(const struct df_file *f, bld_target_list *ret)
 		if (platform != NULL)
 			t->platform = stv_xstrdup(platform->value);
 		if (n->n_args >= 3) {
-			t->name = lower(n->args[2].text);
+			t->name = bld_stage_name(n->args[2].text);
 			t->description =
 				bld_comments_find(&comments, f, i, t->name);
 		}
