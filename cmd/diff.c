@@ -14,7 +14,7 @@
 
 #include "cmd/diff.h"
 
-#define CONTEXT 3
+#define CONTEXT ((size_t)3)
 #define WINDOW 64
 
 /* One line, its newline included. */
@@ -110,7 +110,8 @@ static void
 put_lines(const line_list *list, size_t begin, size_t end, char mark,
 	  struct stv_buf *ret)
 {
-	for (size_t i = begin; i < end; i++) {
+	/* An empty text has no array. */
+	for (size_t i = begin; list->v != NULL && i < end; i++) {
 		const struct line *l = &list->v[i];
 
 		stv_buf_addc(ret, mark);

@@ -103,18 +103,13 @@ summarize(const struct stv_diags *diags, const struct stv_source *src,
 static const struct df_piece *
 next_piece(const struct df_reader *r, size_t *piece, size_t *token)
 {
-	const struct df_piece *p = &r->pieces.v[*piece];
-	const struct df_piece *t = &r->tokens.v[*token];
+	bool has_piece = *piece < r->pieces.len;
+	bool has_token = *token < r->tokens.len;
 
-	if (*piece == r->pieces.len && *token == r->tokens.len)
-		return NULL;
-	if (*token == r->tokens.len ||
-	    (*piece < r->pieces.len && p->span.begin < t->span.begin)) {
-		++*piece;
-		return p;
-	}
-	++*token;
-	return t;
+	if (has_piece && (!has_token || r->pieces.v[*piece].span.begin <
+						r->tokens.v[*token].span.begin))
+		return &r->pieces.v[(*piece)++];
+	return has_token ? &r->tokens.v[(*token)++] : NULL;
 }
 
 /* Put the pieces in order; what lies between them is blanks. */

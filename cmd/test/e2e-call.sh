@@ -7,6 +7,8 @@
 #
 # A case is a Dockerfile, perhaps args (one a line), and the answers: outline, targets and their JSON. Things that stand
 # in one line come out of BuildKit in any order; no case has two of a kind in one line.
+# Each case is a subshell of its own.
+# shellcheck disable=SC2031,SC2016
 set -euo pipefail
 
 # shellcheck source=cmd/test/e2e-lib.sh
@@ -14,7 +16,7 @@ set -euo pipefail
 trap e2e_cleanup EXIT
 STAVE=$(realpath "$STAVE")
 cases=$E2E_TOP/testdata/call
-calls=(outline targets outline,format=json targets,format=json)
+calls=('outline' 'targets' 'outline,format=json' 'targets,format=json')
 
 # The arguments of a case, in $args.
 read_args() {
