@@ -201,15 +201,8 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 void
 bld_build_fini(struct bld_build *b)
 {
-	for (size_t i = 0; i < b->stages.len; i++)
-		bld_stage_free(b->stages.v[i]);
-	stv_vec_fini(&b->stages);
+	bld_plan_fini(b);
 	stv_vec_fini(&b->touched);
-	stv_vec_fini(&b->targets);
-	stv_strs_clear(&b->global_env);
-	stv_strs_clear(&b->auto_args);
-	stv_strs_clear(&b->used_args);
-	bld_named_fini(b);
 	bld_context_close(b->context);
 	df_ignore_free(b->ignore);
 	sbx_close(b->sbx);

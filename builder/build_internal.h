@@ -131,6 +131,8 @@ struct bld_build {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	int wake_fd; /* an eventfd: there is something for the main thread */
+	/* nothing is executed: all is supported, and allowed */
+	bool is_outline;
 	STV_VEC(struct bld_stage *) stages;
 	struct stv_strs global_env; /* global ARGs and automatic ones */
 	struct stv_strs auto_args;  /* TARGETPLATFORM=..., always there */
@@ -176,6 +178,9 @@ void bld_build_fini(struct bld_build *b);
  */
 int bld_plan(struct bld_build *b, struct stv_err **err);
 
+/* bld_plan_fini(b): free what bld_plan() has made, also where it failed. */
+void bld_plan_fini(struct bld_build *b);
+
 /*
  * bld_plan_origin(b, stage, text, span, ret, err): what the name after
  * COPY --from means for stage number ${stage}.
@@ -183,6 +188,12 @@ int bld_plan(struct bld_build *b, struct stv_err **err);
 int bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 		    struct stv_span span, struct bld_origin *ret,
 		    struct stv_err **err);
+
+/*
+ * bld_stage_name(text): the name of a stage, which knows no case, as it is
+ * compared.  Owns: the caller frees it.
+ */
+char *bld_stage_name(const char *text);
 
 /*
  * bld_plan_supported(node, err): refuse by name what a later version will do.
@@ -218,6 +229,14 @@ int bld_expand_list(struct bld_stage *st, const char *text,
 /* bld_expand_body(st, h, ret, err): a heredoc of COPY or ADD. */
 int bld_expand_body(struct bld_stage *st, const struct df_heredoc *h,
 		    char **ret, struct stv_err **err);
+
+/*
+ * bld_expand_in(b, env, text, used, ret, err): one word with the values of
+ * ${env}; the names that were found are added to ${used}, unless that is NULL.
+ * Errors: without a place.
+ */
+int bld_expand_in(struct bld_build *b, struct stv_strs *env, const char *text,
+		  struct stv_strs *used, char **ret, struct stv_err **err);
 
 /* bld_expand_global(b, text, span, ret, err): in FROM and global ARG. */
 int bld_expand_global(struct bld_build *b, const char *text,

@@ -78,15 +78,27 @@ bld_plan_supported(const struct df_node *node, struct stv_err **err)
 	return 0;
 }
 
+char *
+bld_stage_name(const char *text)
+{
+	char *name = stv_xstrdup(text);
+
+	for (char *p = name; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return name;
+}
+
 /* The stage of that name, any case; the last one before ${limit}. */
 static bool
 find_stage(const struct bld_build *b, const char *name, size_t limit,
 	   size_t *ret)
 {
+	stv_auto_free char *want = bld_stage_name(name);
+
 	for (size_t i = limit; i-- > 0;) {
 		const char *have = b->stages.v[i]->name;
 
-		if (have != NULL && strcasecmp(have, name) == 0) {
+		if (have != NULL && strcmp(have, want) == 0) {
 			*ret = i;
 			return true;
 		}
@@ -196,12 +208,8 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 		st->has_platform = true;
 		platform = &st->platform;
 	}
-	if (node->n_args >= 3) {
-		st->name = stv_xstrdup(node->args[2].text);
-		/* Stage names know no case; FROM writes them in lower case. */
-		for (char *p = st->name; *p != '\0'; p++)
-			*p = (char)tolower((unsigned char)*p);
-	}
+	if (node->n_args >= 3)
+		st->name = bld_stage_name(node->args[2].text);
 	/* A context of the stage's own name stands for all of it. */
 	r = st->name == NULL
 		    ? 0
@@ -244,7 +252,7 @@ plan_nodes(struct bld_build *b, struct stv_err **err)
 	for (size_t i = 0; i < f->n_nodes; i++) {
 		const struct df_node *node = &f->nodes[i];
 
-		if (bld_plan_supported(node, err) < 0)
+		if (!b->is_outline && bld_plan_supported(node, err) < 0)
 			return -1;
 		if (node->kind == DF_FROM) {
 			st = stv_xcalloc(1, sizeof(*st));
@@ -336,7 +344,8 @@ plan_target(struct bld_build *b, const char *want, struct stv_err **err)
 	const char *near;
 
 	*stage = b->stages.len - 1;
-	if (want == NULL || find_stage(b, want, b->stages.len, stage))
+	if (want == NULL || *want == '\0' ||
+	    find_stage(b, want, b->stages.len, stage))
 		return 0;
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (b->stages.v[i]->name != NULL)
@@ -439,8 +448,21 @@ bld_plan(struct bld_build *b, struct stv_err **err)
 	if (plan_targets(b, err) < 0)
 		return -1;
 	plan_needs(b);
-	if (plan_allowed(b, err) < 0)
+	if (!b->is_outline && plan_allowed(b, err) < 0)
 		return -1;
 	plan_numbers(b);
 	return 0;
+}
+
+void
+bld_plan_fini(struct bld_build *b)
+{
+	for (size_t i = 0; i < b->stages.len; i++)
+		bld_stage_free(b->stages.v[i]);
+	stv_vec_fini(&b->stages);
+	stv_vec_fini(&b->targets);
+	bld_named_fini(b);
+	stv_strs_clear(&b->global_env);
+	stv_strs_clear(&b->auto_args);
+	stv_strs_clear(&b->used_args);
 }

@@ -87,6 +87,16 @@ bld_expand_body(struct bld_stage *st, const struct df_heredoc *h, char **ret,
 }
 
 int
+bld_expand_in(struct bld_build *b, struct stv_strs *env, const char *text,
+	      struct stv_strs *used, char **ret, struct stv_err **err)
+{
+	struct df_expander x = expander(b, env);
+
+	x.used = used;
+	return df_expand_word(&x, text, ret, err);
+}
+
+int
 bld_expand_global(struct bld_build *b, const char *text, struct stv_span span,
 		  char **ret, struct stv_err **err)
 {
@@ -133,7 +143,8 @@ bld_scope_init(struct bld_build *b)
 		     b->o->platform.os != NULL ? &b->o->platform : &host);
 	/* stages that several targets share have one value: the first's */
 	stv_env_set(&b->auto_args, "TARGETSTAGE",
-		    b->o->n_targets > 0 && b->o->targets[0].stage != NULL
+		    b->o->n_targets > 0 && b->o->targets[0].stage != NULL &&
+				    b->o->targets[0].stage[0] != '\0'
 			    ? b->o->targets[0].stage
 			    : "default");
 	if (b->o->has_epoch) {

@@ -23,6 +23,7 @@ struct build_values {
 	struct stv_strs tags;
 	struct stv_strs targets;
 	struct stv_strs ulimits;
+	const char *call;
 	const char *file;
 	const char *iidfile;
 	const char *isolation;

@@ -364,6 +364,8 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_targets(r, err) < 0 || check_places(v, r, err) < 0)
 		return -1;
+	if (v->call != NULL && cmd_call_parse(v->call, &r->call, err) < 0)
+		return -1;
 	if (v->shm_size != NULL &&
 	    cmd_size_parse("--shm-size", v->shm_size, &r->shm_size, err) < 0)
 		return -1;

@@ -13,6 +13,7 @@
 #include "core/vec.h"
 
 #include "builder/sandbox/spec.h"
+#include "cmd/cmd_call.h"
 #include "cmd/output.h"
 #include "cmd/secrets.h"
 #include "cmd/targets.h"
@@ -37,6 +38,7 @@ struct build_request {
 	bool has_platform;
 	enum sbx_net net;
 	enum ui_mode ui;
+	struct cmd_call call;
 	uint64_t shm_size; /* 0: the default */
 	struct cmd_secrets secrets;
 	bool allow_insecure;

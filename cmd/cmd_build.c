@@ -88,6 +88,12 @@ load(struct build *b, const char *context, struct stv_err **err)
 	return rc;
 }
 
+static bool
+is_call(const struct build *b)
+{
+	return b->r.call.kind != CMD_CALL_BUILD;
+}
+
 /* Are only files wanted, so that there is no image to make? */
 static bool
 wants_no_image(const struct build *b)
@@ -172,6 +178,7 @@ take_targets(struct build *b, struct bld_opts *o)
 	}
 }
 
+/* Build it, or answer a question about it. */
 static int
 execute(struct build *b, struct stv_err **err)
 {
@@ -215,7 +222,10 @@ execute(struct build *b, struct stv_err **err)
 		stv_strs_take(&o.build_args,
 			      stv_xasprintf("%s=%s", b->r.args.v[i].name,
 					    b->r.args.v[i].value));
-	rc = bld_build(&o, b->results, err);
+	if (is_call(b))
+		rc = cmd_call_run(&b->r.call, &o, err);
+	else
+		rc = bld_build(&o, b->results, err);
 	stv_strs_clear(&o.build_args);
 	return rc;
 }
@@ -317,19 +327,19 @@ build(struct build *b, const char *context, struct stv_err **err)
 {
 	int rc = load(b, context, err);
 
-	if (rc == 0)
+	if (rc == 0 && !is_call(b))
 		rc = open_store(b, err);
 	if (rc == 0)
 		rc = execute(b, err);
-	if (rc == 0)
+	if (rc == 0 && !is_call(b))
 		rc = write_results(b, err);
 	cas_lease_drop(stv_steal(&b->lease));
-	if (rc == 0)
+	if (rc == 0 && !is_call(b))
 		tell_names(b);
 	ui_end(b->ui, rc < 0 ? *err : NULL);
 	show_findings(b);
-	if (rc < 0)
-		return -1;
+	if (rc < 0 || is_call(b))
+		return rc;
 	if (b->v->is_quiet)
 		print_ids(b);
 	keep_cap(b);

@@ -7,6 +7,8 @@
 
 #include "cmd/verbs.h"
 
+/* One a line. */
+/* clang-format off */
 const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_build,
 	&cmd_verb_run,
@@ -24,10 +26,12 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_why,
 	&cmd_verb_explain_ignore,
 	&cmd_verb_fsck,
+	&cmd_verb_fmt,
 	&cmd_verb_parse,
 	&cmd_verb_version,
 	NULL,
 };
+/* clang-format on */
 
 const struct cmd_alias cmd_aliases[] = {
 	{"image", "build", &cmd_verb_build},

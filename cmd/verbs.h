@@ -11,6 +11,7 @@ extern const struct cmd_verb cmd_verb_build;
 extern const struct cmd_verb cmd_verb_builder_prune;
 extern const struct cmd_verb cmd_verb_df;
 extern const struct cmd_verb cmd_verb_explain_ignore;
+extern const struct cmd_verb cmd_verb_fmt;
 extern const struct cmd_verb cmd_verb_fsck;
 extern const struct cmd_verb cmd_verb_history;
 extern const struct cmd_verb cmd_verb_image_prune;

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
@@ -226,6 +228,15 @@ stv_json_from_strs(const struct stv_strs *s)
 	for (size_t i = 0; i < s->len; i++)
 		json_array_append_new(arr, stv_json_str(s->v[i]));
 	return arr;
+}
+
+json_t *
+stv_json_base64(const void *p, size_t n)
+{
+	stv_auto_free unsigned char *out = stv_xmalloc(n / 3 * 4 + 5);
+	int len = EVP_EncodeBlock(out, p, (int)n);
+
+	return json_stringn((const char *)out, (size_t)len);
 }
 
 void

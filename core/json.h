@@ -72,6 +72,12 @@ json_t *stv_json_from_strs(const struct stv_strs *s);
 json_t *stv_json_str(const char *s);
 
 /*
+ * stv_json_base64(p, n): a new string: ${n} bytes in base64.
+ * Limits: what a length in int can count.
+ */
+json_t *stv_json_base64(const void *p, size_t n);
+
+/*
  * stv_json_dump(v, ret): compact text, members in the order in which they were
  * set, '<', '>' and '&' as they are.  The same value always gives the same
  * bytes.

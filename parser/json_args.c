@@ -17,6 +17,17 @@
 
 static const char replacement[] = "\xef\xbf\xbd";
 
+/* How many bytes of ASCII there are. */
+static size_t
+ascii_len(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (unsigned char)p[i] < 0x80)
+		i++;
+	return i;
+}
+
 /*
  * Go's decoder replaces bytes that are no UTF-8, where jansson refuses the
  * whole text.
@@ -25,9 +36,11 @@ static void
 sanitize(const char *text, size_t len, struct stv_buf *out)
 {
 	for (size_t i = 0; i < len;) {
-		uint32_t c;
-		size_t n = df_utf8_next(text + i, len - i, &c);
+		uint32_t c = 0;
+		size_t n = ascii_len(text + i, len - i);
 
+		if (n == 0)
+			n = df_utf8_next(text + i, len - i, &c);
 		if (c >= DF_BAD_BYTE)
 			stv_buf_adds(out, replacement);
 		else

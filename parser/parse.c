@@ -99,13 +99,17 @@ summarize(const struct stv_diags *diags, const struct stv_source *src,
 
 /* ---- pieces --------------------------------------------------------------*/
 
-static int
-cmp_pieces(const void *a, const void *b)
+/* The next piece of two lists that are in order each; NULL at their end. */
+static const struct df_piece *
+next_piece(const struct df_reader *r, size_t *piece, size_t *token)
 {
-	const struct df_piece *x = a, *y = b;
+	bool has_piece = *piece < r->pieces.len;
+	bool has_token = *token < r->tokens.len;
 
-	return (x->span.begin > y->span.begin) -
-	       (x->span.begin < y->span.begin);
+	if (has_piece && (!has_token || r->pieces.v[*piece].span.begin <
+						r->tokens.v[*token].span.begin))
+		return &r->pieces.v[(*piece)++];
+	return has_token ? &r->tokens.v[(*token)++] : NULL;
 }
 
 /* Put the pieces in order; what lies between them is blanks. */
@@ -113,26 +117,28 @@ static void
 finish_pieces(struct df_lex *lex, struct df_file *f)
 {
 	struct df_reader *r = &lex->reader;
-	size_t n = r->pieces.len, out = 0;
+	size_t n = r->pieces.len + r->tokens.len, out = 0;
+	size_t piece = 0, token = 0;
+	const struct df_piece *next;
 	uint32_t at = 0;
 	struct df_piece *v;
 
-	if (n > 0)
-		qsort(r->pieces.v, n, sizeof(*r->pieces.v), cmp_pieces);
 	v = df_arena_alloc(lex->arena, (2 * n + 1) * sizeof(*v));
-	for (size_t i = 0; i <= n; i++) {
-		uint32_t next = i < n ? r->pieces.v[i].span.begin : r->len;
+	do {
+		uint32_t begin;
 
-		if (next > at)
+		next = next_piece(r, &piece, &token);
+		begin = next != NULL ? next->span.begin : r->len;
+		if (begin > at)
 			v[out++] = (struct df_piece){
 				.kind = DF_P_SPACE,
-				.span = {at, next, r->file},
+				.span = {at, begin, r->file},
 			};
-		if (i < n) {
-			v[out++] = r->pieces.v[i];
-			at = r->pieces.v[i].span.end;
+		if (next != NULL) {
+			v[out++] = *next;
+			at = next->span.end;
 		}
-	}
+	} while (next != NULL);
 	f->pieces = v;
 	f->n_pieces = out;
 }

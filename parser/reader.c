@@ -33,6 +33,7 @@ void
 df_reader_fini(struct df_reader *r)
 {
 	stv_vec_fini(&r->pieces);
+	stv_vec_fini(&r->tokens);
 }
 
 void
@@ -366,8 +367,11 @@ df_line_piece(const struct df_line *line, struct df_reader *r,
 			continue;
 		source = line->ranges.v[i].source + (uint32_t)begin -
 			 line->ranges.v[i].logical;
-		df_reader_piece(r, kind, source,
-				source + (uint32_t)(stop - begin));
+		*stv_vec_push(&r->tokens) = (struct df_piece){
+			.kind = kind,
+			.span = span_of(r, source,
+					source + (uint32_t)(stop - begin)),
+		};
 		begin = stop;
 	}
 }

@@ -47,7 +47,8 @@ struct df_reader {
 	struct df_directive syntax;
 	struct df_directive escape_directive;
 	struct df_directive check;
-	STV_VEC(struct df_piece) pieces;
+	STV_VEC(struct df_piece) pieces; /* in order */
+	STV_VEC(struct df_piece) tokens; /* of df_line_piece(), in order */
 	struct df_arena *arena;
 	struct stv_diags *diags;
 };
@@ -87,7 +88,7 @@ struct stv_span df_line_span(const struct df_line *line, uint32_t file,
 			     size_t begin, size_t end);
 
 /*
- * df_line_piece(line, r, kind, begin, end): record logical bytes as pieces of
+ * df_line_piece(line, r, kind, begin, end): record logical bytes as tokens of
  * ${r}, one for each physical line that they touch.
  */
 void df_line_piece(const struct df_line *line, struct df_reader *r,
