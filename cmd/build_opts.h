@@ -17,6 +17,7 @@ struct build_values {
 	struct stv_strs outputs;
 	struct stv_strs tags;
 	struct stv_strs ulimits;
+	const char *call;
 	const char *file;
 	const char *iidfile;
 	const char *isolation;
@@ -27,6 +28,7 @@ struct build_values {
 	const char *shm_size;
 	const char *store_max;
 	const char *target;
+	bool is_check;
 	bool is_quiet;
 	bool no_cache;
 	bool no_sync;

@@ -48,6 +48,14 @@ struct build_request {
 int cmd_request_make(const struct build_values *v, struct build_request *r,
 		     struct stv_err **err);
 
+/*
+ * cmd_request_args(args, ret, err): values of --build-arg; those without a
+ * value have the environment's, or are left out.
+ * Errors: STV_E_USAGE.
+ */
+int cmd_request_args(const struct stv_strs *args, struct stv_pairs *ret,
+		     struct stv_err **err);
+
 /* cmd_request_fini(r): free the members. */
 void cmd_request_fini(struct build_request *r);
 

@@ -4,12 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/bool.h"
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
 #include "core/event.h"
 #include "core/json.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/source.h"
 #include "core/stream.h"
@@ -18,9 +20,13 @@
 #include "cache/gc.h"
 #include "cache/store.h"
 #include "parser/ast.h"
+#include "parser/ignore.h"
+#include "parser/lint.h"
 
 #include "cmd/build_opts.h"
 #include "cmd/build_request.h"
+#include "cmd/check.h"
+#include "cmd/cmd_check.h"
 #include "cmd/ctx.h"
 #include "cmd/dockerfile.h"
 #include "cmd/export.h"
@@ -43,6 +49,7 @@ struct build {
 	struct stv_diags diags;
 	size_t n_shown; /* of them */
 	struct df_file *file;
+	struct stv_strs args; /* --build-arg, NAME=VALUE */
 	struct cas_store *store;
 	struct cas_lease *lease;
 	struct stv_sink *sink;
@@ -93,11 +100,13 @@ load(struct build *b, struct stv_err **err)
 				: cmd_dockerfile_find(b->context, err);
 	if (b->dockerfile == NULL)
 		return -1;
+	/* Warnings wait until the linter has had a look at them. */
 	rc = cmd_dockerfile_load(b->sources, b->dockerfile, &b->diags, &b->file,
 				 err);
-	show_findings(b);
-	if (rc < 0)
+	if (rc < 0) {
+		show_findings(b);
 		return -1;
+	}
 	is_stdin = strcmp(b->dockerfile, "-") == 0;
 	return cmd_ignore_load(b->sources, b->context,
 			       is_stdin ? NULL : b->dockerfile, &b->ignore_file,
@@ -130,6 +139,36 @@ take_epoch(const struct build *b, struct bld_opts *o, struct stv_err **err)
 	return cmd_epoch_parse(text, &o->epoch, err);
 }
 
+/*
+ * BuildKit's rules, as it applies them in every build.  Their findings are
+ * shown at the end; with "# check=error=true" nothing is built.
+ */
+static int
+lint(struct build *b, struct stv_err **err)
+{
+	stv_auto(df_ignore) *ignore = NULL;
+	stv_auto(df_lint) *l = NULL;
+	struct stv_err *ignored = NULL;
+	struct check_input in = {
+		.file = b->file,
+		.sources = b->sources,
+		.store = b->store,
+		.build_args = &b->args,
+		.target = b->v->target,
+		.platform = b->r.has_platform ? &b->r.platform : NULL,
+		.only_buildkit = true,
+	};
+
+	/* What is wrong in it is the builder's to say. */
+	if (b->ignore_file != 0 &&
+	    df_ignore_parse(b->sources, b->ignore_file, &ignore, &ignored) < 0)
+		stv_err_free(ignored);
+	in.ignore = ignore;
+	if (cmd_check_begin(&in, &b->diags, &l, err) < 0)
+		return -1;
+	return df_lint_end(l, err);
+}
+
 static int
 execute(struct build *b, struct stv_err **err)
 {
@@ -144,6 +183,7 @@ execute(struct build *b, struct stv_err **err)
 		.ignore_file = b->ignore_file,
 		.ignore_name = b->ignore_name,
 		.tags = b->r.tags,
+		.build_args = b->args,
 		.labels = b->r.labels,
 		.no_cache_filters = b->r.no_cache_stages,
 		.add_hosts = b->r.hosts,
@@ -157,17 +197,10 @@ execute(struct build *b, struct stv_err **err)
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
 	};
-	int rc;
 
 	if (take_epoch(b, &o, err) < 0)
 		return -1;
-	for (size_t i = 0; i < b->r.args.len; i++)
-		stv_strs_take(&o.build_args,
-			      stv_xasprintf("%s=%s", b->r.args.v[i].name,
-					    b->r.args.v[i].value));
-	rc = bld_build(&o, &b->result, err);
-	stv_strs_clear(&o.build_args);
-	return rc;
+	return bld_build(&o, &b->result, err);
 }
 
 static int
@@ -186,7 +219,8 @@ static int
 write_metadata(const struct build *b, struct stv_err **err)
 {
 	stv_auto_buf names = STV_BUF_INIT((size_t)1 << 20);
-	stv_auto_buf text = STV_BUF_INIT((size_t)4 << 20);
+	stv_auto_buf text = STV_BUF_INIT((size_t)64 << 20);
+	const char *warnings = getenv("BUILDX_METADATA_WARNINGS");
 	char config[STV_DIGEST_STR_MAX], manifest[STV_DIGEST_STR_MAX];
 	json_t *v;
 
@@ -205,6 +239,9 @@ write_metadata(const struct build *b, struct stv_err **err)
 	if (names.len > 0)
 		json_object_set_new(v, "image.name",
 				    json_string(stv_buf_str(&names)));
+	if (warnings != NULL && stv_bool_parse(warnings, strlen(warnings)) == 1)
+		json_object_set_new(v, "buildx.build.warnings",
+				    cmd_check_metadata(&b->diags, b->sources));
 	stv_json_dump(v, &text);
 	stv_buf_addc(&text, '\n');
 	json_decref(v);
@@ -286,6 +323,8 @@ build(struct build *b, struct stv_err **err)
 	if (rc == 0)
 		rc = open_store(b, err);
 	if (rc == 0)
+		rc = lint(b, err);
+	if (rc == 0)
 		rc = execute(b, err);
 	if (rc == 0)
 		rc = write_results(b, err);
@@ -319,6 +358,10 @@ static void
 begin(struct build *b)
 {
 	b->sources = stv_sources_new();
+	b->diags.max = STV_MAX_FINDINGS;
+	for (size_t i = 0; i < b->r.args.len; i++)
+		stv_env_set(&b->args, b->r.args.v[i].name,
+			    b->r.args.v[i].value);
 	b->sink = stv_sink_fd(STDERR_FILENO);
 	b->ui = ui_new(&(struct ui_opts){
 		.mode = b->r.ui,
@@ -337,6 +380,7 @@ end(struct build *b)
 	bld_result_fini(&b->result);
 	cas_store_close(b->store);
 	df_file_free(b->file);
+	stv_strs_clear(&b->args);
 	stv_diags_fini(&b->diags);
 	ui_free(b->ui);
 	stv_sink_close(b->sink);
@@ -345,12 +389,51 @@ end(struct build *b)
 	free(b->ignore_name);
 }
 
+/* --check and --call=check: 1 where the build is that. */
+static int
+wants_check(const struct build_values *v, enum check_format *ret,
+	    struct stv_err **err)
+{
+	int rc;
+
+	*ret = CHECK_TEXT;
+	if (v->is_check)
+		return 1;
+	if (v->call == NULL || strcmp(v->call, "build") == 0)
+		return 0;
+	rc = cmd_check_call(v->call, ret, err);
+	if (rc != 0)
+		return rc;
+	return stv_fail(err, STV_E_USAGE,
+			"--call: there is no method '%s' in this version",
+			v->call);
+}
+
+/* The same as 'stave check'; the exit status or -1. */
+static int
+run_check(struct build *b, enum check_format format, struct stv_err **err)
+{
+	const struct cmd_check c = {
+		.context = b->context,
+		.file = b->v->file,
+		.build_args = b->args,
+		.target = b->v->target,
+		.platform = b->r.platform,
+		.format = format,
+	};
+
+	if (check_context(b->context, err) < 0)
+		return -1;
+	return cmd_check_run(b->cx, &c, err);
+}
+
 static int
 build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 {
 	struct build_values v = {0};
 	struct build b = {.cx = cx, .v = &v};
 	struct stv_err *failed = NULL;
+	enum check_format format;
 	int n, status = CMD_DONE, rc;
 
 	rc = cmd_opts_parse(cx, &cmd_verb_build, argc, argv, &v, &n, err);
@@ -359,7 +442,10 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	if (rc == 0) {
 		b.context = argv[1];
 		begin(&b);
-		if (build(&b, &failed) < 0)
+		rc = wants_check(&v, &format, err);
+		if (rc == 1)
+			rc = status = run_check(&b, format, err);
+		else if (rc == 0 && build(&b, &failed) < 0)
 			status = report(&b, failed);
 		stv_err_free(failed);
 		end(&b);

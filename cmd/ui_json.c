@@ -264,15 +264,6 @@ vertex_id(const struct ui_step *s)
 	return json_string(stv_digest_str(&d, str));
 }
 
-static json_t *
-base64(const char *p, size_t n)
-{
-	stv_auto_free unsigned char *out = stv_xmalloc(n / 3 * 4 + 5);
-	int len = EVP_EncodeBlock(out, (const unsigned char *)p, (int)n);
-
-	return json_stringn((const char *)out, (size_t)len);
-}
-
 /* {"${list}":[v]}; takes ${v}. */
 static void
 print_in(struct ui *ui, const char *list, json_t *v)
@@ -319,7 +310,7 @@ raw_log(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
 
 		json_object_set_new(v, "vertex", vertex_id(s));
 		json_object_set_new(v, "stream", json_integer(ev->stream));
-		json_object_set_new(v, "data", base64(ev->text + at, n));
+		json_object_set_new(v, "data", stv_json_base64(ev->text + at, n));
 		json_object_set_new(v, "timestamp", when(ui, ev->time_ns));
 		print_in(ui, "logs", v);
 	}
@@ -351,7 +342,7 @@ raw_warning(struct ui *ui, const struct ui_step *s, const char *text)
 	if (s != NULL)
 		json_object_set_new(v, "vertex", vertex_id(s));
 	json_object_set_new(v, "level", json_integer(1));
-	json_object_set_new(v, "short", base64(text, strlen(text)));
+	json_object_set_new(v, "short", stv_json_base64(text, strlen(text)));
 	print_in(ui, "warnings", v);
 }
 

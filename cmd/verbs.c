@@ -22,6 +22,7 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_df,
 	&cmd_verb_logs,
 	&cmd_verb_fsck,
+	&cmd_verb_check,
 	&cmd_verb_parse,
 	&cmd_verb_version,
 	NULL,

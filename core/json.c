@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
@@ -216,6 +218,15 @@ stv_json_str(const char *s)
 	json_t *v = json_string(s);
 
 	return v != NULL ? v : str_replaced(s);
+}
+
+json_t *
+stv_json_base64(const char *p, size_t n)
+{
+	stv_auto_free unsigned char *out = stv_xmalloc(n / 3 * 4 + 5);
+	int len = EVP_EncodeBlock(out, (const unsigned char *)p, (int)n);
+
+	return json_stringn((const char *)out, (size_t)len);
 }
 
 json_t *

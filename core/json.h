@@ -71,6 +71,9 @@ json_t *stv_json_from_strs(const struct stv_strs *s);
 /* stv_json_str(s): a new string; bytes that are no UTF-8 are replaced. */
 json_t *stv_json_str(const char *s);
 
+/* stv_json_base64(p, n): ${n} bytes as a string in base64.  Owns: the caller. */
+json_t *stv_json_base64(const char *p, size_t n);
+
 /*
  * stv_json_dump(v, ret): compact text, members in the order in which they were
  * set, '<', '>' and '&' as they are.  The same value always gives the same

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bool.h"
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/source.h"
 
 #include "parser/lint_internal.h"
 #include "parser/parse.h"
@@ -58,24 +60,6 @@ bad_option(const struct df_lint *l, const char *part, size_t len,
 	return stv_err_at(*err, l->check_span);
 }
 
-/* strconv.ParseBool of the Go library. */
-static int
-parse_bool(const char *text, size_t len, bool *ret)
-{
-	static const char *const words[] = {"1", "t",	 "T",	 "true",
-					    "TRUE", "True", "0", "f",
-					    "F", "false", "FALSE", "False"};
-
-	text = df_trim(text, &len);
-	for (size_t i = 0; i < STV_ARRAY_LEN(words); i++)
-		if (strlen(words[i]) == len &&
-		    memcmp(words[i], text, len) == 0) {
-			*ret = i < STV_ARRAY_LEN(words) / 2;
-			return 0;
-		}
-	return -1;
-}
-
 static int
 take_part(struct df_lint *l, const char *part, size_t len, struct stv_err **err)
 {
@@ -84,19 +68,27 @@ take_part(struct df_lint *l, const char *part, size_t len, struct stv_err **err)
 	size_t rest = eq != NULL ? len - (size_t)(value - part) : 0;
 	size_t n = eq != NULL ? (size_t)(eq - part) : 0;
 	const char *name;
+	int is;
 
 	if (eq == NULL)
 		return bad_option(l, part, len, ": there is no '='", err);
 	name = df_trim(part, &n);
-	if (n == 4 && memcmp(name, "skip", 4) == 0)
+	if (n == 4 && memcmp(name, "skip", 4) == 0) {
 		take_names(l, value, rest, true);
-	else if (n == 12 && memcmp(name, "experimental", 12) == 0)
+		return 0;
+	}
+	if (n == 12 && memcmp(name, "experimental", 12) == 0) {
 		take_names(l, value, rest, false);
-	else if (n != 5 || memcmp(name, "error", 5) != 0)
+		return 0;
+	}
+	if (n != 5 || memcmp(name, "error", 5) != 0)
 		return bad_option(l, name, n, "", err);
-	else if (parse_bool(value, rest, &l->is_error) < 0)
+	value = df_trim(value, &rest);
+	is = stv_bool_parse(value, rest);
+	if (is < 0)
 		return bad_option(l, part, len, ": true or false is meant",
 				  err);
+	l->is_error = is == 1;
 	return 0;
 }
 
@@ -176,6 +168,14 @@ df_lint_note(struct df_lint *l, struct stv_diag *f)
 	if (f->severity == STV_SEV_WARNING)
 		l->diags->n_warnings--;
 	f->severity = STV_SEV_NOTE;
+}
+
+void
+df_lint_warn(struct df_lint *l, struct stv_diag *f)
+{
+	if (f->severity == STV_SEV_NOTE)
+		l->diags->n_warnings++;
+	f->severity = STV_SEV_WARNING;
 }
 
 void

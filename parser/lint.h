@@ -162,8 +162,12 @@ struct stv_diag *df_lint_add(struct df_lint *l, enum df_rule_no rule,
 			     struct stv_span span, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 4, 5)));
 
-/* df_lint_note(l, f): the finding just added is only a note. */
+/*
+ * df_lint_note(l, f), df_lint_warn(l, f): the finding just added is only a
+ * note; is a warning.
+ */
 void df_lint_note(struct df_lint *l, struct stv_diag *f);
+void df_lint_warn(struct df_lint *l, struct stv_diag *f);
 
 /* df_lint_is_shipped(l, node): is its stage part of the target's image? */
 bool df_lint_is_shipped(const struct df_lint *l, const struct df_node *node);

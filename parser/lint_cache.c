@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "core/diag.h"
 
 #include "parser/lint_internal.h"
@@ -154,7 +155,7 @@ cleans(const struct df_script *s, const struct df_command *c,
 			if (m->dirs[i] != NULL &&
 			    df_command_names(s, c, m->dirs[i]))
 				return true;
-		/* "rm -rf /var/cache/*", "rm -rf ~/.cache" */
+		/* of all packages, or of a user */
 		return df_command_names(s, c, "/var/lib/*") ||
 		       df_command_names(s, c, "/var/cache/*") ||
 		       df_command_names(s, c, ".cache");

@@ -126,9 +126,11 @@ check_description(struct df_lint *l, const struct df_node *n,
 		return;
 	if (*comment == '\0' || describes(n, comment))
 		return;
-	f = df_lint_add(l, DF_R_DESCRIPTION, at,
+	f = df_lint_add(l, DF_R_DESCRIPTION,
+			n->args[n->kind == DF_ARG ? 0 : 2].span,
 			"the comment above %s does not begin with its name",
 			n->kind == DF_ARG ? "an ARG" : "a stage");
+	stv_diag_related(f, at, "the comment");
 	stv_diag_hint(f, "Write '# name description', or put an empty comment "
 			 "('#') between.");
 }

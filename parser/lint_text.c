@@ -176,7 +176,7 @@ df_lint_quote_end(struct df_lint *l, const struct df_node *n)
 	if (!is_pair && n->kind != DF_ARG)
 		return;
 	for (size_t i = is_pair ? 1 : 0; i < n->n_args; i += is_pair ? 3 : 1) {
-		size_t at;
+		size_t at = 0;
 		struct stv_diag *f;
 
 		if (!find_early_end(n->args[i].text, l->o.file->escape, &at))

@@ -12,6 +12,7 @@
 #include "core/diag.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/source.h"
 
 #include "parser/lint_internal.h"
 #include "parser/parse.h"
