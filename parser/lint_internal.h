@@ -118,6 +118,9 @@ char *df_lint_path(struct df_lint *l, const char *text);
 const struct df_script *df_lint_script(struct df_lint *l,
 				       const struct df_node *n);
 
+/* df_lint_is_sh(path, len): is a shell of that path one that it understands? */
+bool df_lint_is_sh(const char *path, size_t len);
+
 /* df_lint_word_span(l, w): the place of a word of that script. */
 struct stv_span df_lint_word_span(const struct df_lint *l,
 				  const struct df_shell_word *w);

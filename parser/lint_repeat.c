@@ -126,8 +126,8 @@ check_path(struct df_lint *l, const struct df_shell_word *w, const char *flag,
 			continue;
 		f = df_lint_add(l, DF_R_REPEATED_FILES,
 				df_lint_word_span(l, w),
-				"files that lie below already are stored once "
-				"more");
+				"this stores files again that an earlier layer "
+				"holds");
 		/* One file may be small; a tree seldom is. */
 		if (!is_deep)
 			df_lint_note(l, f);

@@ -79,8 +79,8 @@ df_lint_apt_asks(struct df_lint *l, const struct df_node *n)
 			continue;
 		f = df_lint_add(l, DF_R_APT_ASKS,
 				df_lint_word_span(l, df_command_verb(s, c)),
-				"this install asks before it goes on, and "
-				"nobody answers");
+				"an install without -y asks, and nobody "
+				"answers");
 		stv_diag_hint(f, "Write %s install -y.",
 			      s->words.v[c->name].text);
 	}
@@ -124,7 +124,8 @@ df_lint_apt_update(struct df_lint *l, const struct df_node *n)
 	if (update == NULL)
 		return;
 	f = df_lint_add(l, DF_R_APT_UPDATE, name_span(l, s, update),
-			"these package lists stay as old as the cache");
+			"the package lists are cached apart from the install, "
+			"and get old");
 	stv_diag_hint(f, "Update and install in one RUN: apt-get update && "
 			 "apt-get install -y ...");
 }

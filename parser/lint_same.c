@@ -13,14 +13,13 @@
 
 #define AUTHORS "org.opencontainers.image.authors"
 
-/* A value that shows where a variable was. */
+/* Once all are unset, once each has its name as value. */
 static const char *
 look_up(void *arg, const char *name)
 {
-	const char *kind = arg;
+	const bool *is_set = arg;
 
-	/* Once all are unset, once they hold a blank and a quote. */
-	return *kind == 'u' || *name == '\0' ? NULL : "x \"y";
+	return *is_set ? name : NULL;
 }
 
 /* Do both texts expand to the same? */
@@ -32,9 +31,9 @@ same_value(const char *a, const char *b, char escape)
 	if (strcmp(a, b) == 0)
 		return true;
 	for (int i = 0; i < 2 && ret; i++) {
-		char kind[] = {i == 0 ? 'u' : 's', '\0'};
+		bool is_set = i == 1;
 		struct df_expander x = {
-			.escape = escape, .lookup = look_up, .arg = kind};
+			.escape = escape, .lookup = look_up, .arg = &is_set};
 		stv_auto_free char *va = NULL, *vb = NULL;
 		struct stv_err *err = NULL;
 

@@ -368,20 +368,13 @@ step_user(struct df_lint *l, const struct df_node *n)
 			    (len == 4 && strncmp(user, "root", 4) == 0);
 }
 
-/* Which shells shell.h understands. */
 static void
 step_shell(struct lint_stage *st, const struct df_node *n)
 {
-	static const char *const known[] = {"sh", "bash", "ash", "dash", "ksh",
-					    "zsh"};
-	const char *slash = strrchr(n->args[0].text, '/');
-	const char *name = slash != NULL ? slash + 1 : n->args[0].text;
+	const char *path = n->args[0].text;
 
 	st->has_shell = true;
-	st->is_sh = false;
-	for (size_t i = 0; i < STV_ARRAY_LEN(known); i++)
-		if (strcmp(known[i], name) == 0)
-			st->is_sh = true;
+	st->is_sh = df_lint_is_sh(path, strlen(path));
 }
 
 void

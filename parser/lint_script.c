@@ -10,37 +10,48 @@
 #include "parser/lint_internal.h"
 #include "parser/words.h"
 
+bool
+df_lint_is_sh(const char *path, size_t len)
+{
+	static const char *const known[] = {"sh", "bash", "ash", "dash", "ksh",
+					    "zsh"};
+	const char *slash = memrchr(path, '/', len);
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	len -= (size_t)(name - path);
+	for (size_t i = 0; i < STV_ARRAY_LEN(known); i++)
+		if (strlen(known[i]) == len && memcmp(known[i], name, len) == 0)
+			return true;
+	return false;
+}
+
 /* Is the interpreter of a "#!" line one that shell.h understands? */
 static bool
-is_shell_bang(const char *text, size_t len)
+is_shell_bang(const char *text)
 {
-	size_t n = 0;
+	size_t n;
 
-	if (len < 2 || text[0] != '#' || text[1] != '!')
+	if (strncmp(text, "#!", 2) != 0)
 		return true;
-	while (n < len && text[n] != '\n')
-		n++;
-	while (n > 0 && strchr("abcdefghijklmnopqrstuvwxyz", text[n - 1]) ==
-				NULL)
-		n--; /* options, blanks, CR */
-	return n > 2 && text[n - 1] == 'h' && text[n - 2] == 's';
+	text += 2 + strspn(text + 2, " \t");
+	n = strcspn(text, " \t\r\n");
+	if (n >= 4 && memcmp(text + n - 4, "/env", 4) == 0) {
+		text += n + strspn(text + n, " \t");
+		n = strcspn(text, " \t\r\n");
+	}
+	return df_lint_is_sh(text, n);
 }
 
 /* The members of a JSON array as one command. */
 static void
 take_array(struct df_lint *l, const struct df_node *n)
 {
-	static const char *const shells[] = {"sh", "/bin/sh", "bash",
-					     "/bin/bash"};
-
-	for (size_t i = 0; i < STV_ARRAY_LEN(shells); i++)
-		if (n->n_args == 3 &&
-		    strcmp(n->args[0].text, shells[i]) == 0 &&
-		    strcmp(n->args[1].text, "-c") == 0) {
-			df_script_parse(n->args[2].text,
-					strlen(n->args[2].text), &l->script);
-			return;
-		}
+	if (n->n_args == 3 && strcmp(n->args[1].text, "-c") == 0 &&
+	    df_lint_is_sh(n->args[0].text, strlen(n->args[0].text))) {
+		df_script_parse(n->args[2].text, strlen(n->args[2].text),
+				&l->script);
+		return;
+	}
 	for (size_t i = 0; i < n->n_args; i++) {
 		struct df_shell_word *w = stv_vec_push(&l->script.words);
 
@@ -69,7 +80,7 @@ df_lint_script(struct df_lint *l, const struct df_node *n)
 		if (h == NULL)
 			df_script_parse(n->args[0].text,
 					strlen(n->args[0].text), &l->script);
-		else if (is_shell_bang(h->content, h->content_len))
+		else if (is_shell_bang(h->content))
 			df_script_parse(h->content, h->content_len, &l->script);
 		l->script_body = h;
 	}

@@ -357,7 +357,7 @@ df_lint_unpinned(struct df_lint *l, const struct df_node *n)
 	if (tag != NULL && strcmp(tag, ":latest") != 0)
 		return;
 	f = df_lint_add(l, DF_R_UNPINNED_BASE, n->args[0].span,
-			"the base '%s' is another image tomorrow", name);
+			"the base '%s' has no fixed version", name);
 	stv_diag_hint(f, "Name a version, or a digest: image:1.2 or "
 			 "image@sha256:...");
 }

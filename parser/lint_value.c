@@ -241,7 +241,7 @@ df_lint_add_checksum(struct df_lint *l, const struct df_node *n)
 		if (!is_download(src != NULL ? src : n->args[i].text))
 			continue;
 		f = df_lint_add(l, DF_R_ADD_CHECKSUM, n->args[i].span,
-				"nothing says what this download must be");
+				"this download has no checksum");
 		stv_diag_hint(f, "Give ADD --checksum=sha256:..., with one "
 				 "source an ADD.");
 	}

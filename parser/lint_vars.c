@@ -29,6 +29,7 @@ hint_near(struct df_lint *l, struct stv_diag *f, const char *name)
 
 	for (size_t i = 0; i < env->len; i++)
 		stv_strs_add_n(&known, env->v[i], strcspn(env->v[i], "="));
+	stv_strs_copy(&known, &l->stage->declared);
 	for (size_t i = 0; i < known.len; i++)
 		*stv_vec_push(&names) = known.v[i];
 	*stv_vec_push(&names) = NULL;

@@ -153,7 +153,7 @@ formats() {
         '["ReservedStageName","https://docs.docker.com/go/dockerfile/rule/reserved-stage-name/","warning",false,{"line":1,"character":17}]'
     e2e_exits 1 "$STAVE" check --format sarif ctx
     e2e_same 'sarif' "$(jq -c '.version, (.runs[0] | .tool.driver.rules[.results[0].ruleIndex].id, .results[0].locations[0].physicalLocation)' <<<"$E2E_OUT" | paste -sd' ')" \
-        '"2.1.0" "ReservedStageName" {"artifactLocation":{"uri":"ctx/Dockerfile"},"region":{"endColumn":24,"endLine":1,"startColumn":17,"startLine":1}}'
+        '"2.1.0" "ReservedStageName" {"artifactLocation":{"uri":"ctx/Dockerfile"},"region":{"startLine":1,"startColumn":17,"endLine":1,"endColumn":24}}'
     e2e_same 'all addresses' "$("$STAVE" check --format sarif ctx | jq -r '.runs[0].tool.driver.rules[].helpUri // empty' | wc -l)" 22
 }
 
