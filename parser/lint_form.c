@@ -234,6 +234,17 @@ quote_value(const struct df_lint *l, const char *value)
 	return in_quotes ? NULL : stv_buf_take(&b);
 }
 
+/* A name that is one word without quotes, however it is read. */
+static bool
+is_plain_name(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if (!isalnum((unsigned char)*name) &&
+		    strchr("_.-/", *name) == NULL)
+			return false;
+	return true;
+}
+
 void
 df_lint_legacy_pair(struct df_lint *l, const struct df_node *n)
 {
@@ -250,7 +261,8 @@ df_lint_legacy_pair(struct df_lint *l, const struct df_node *n)
 	f = df_lint_add(l, DF_R_LEGACY_PAIR, both,
 			"%s with a blank between name and value", kind);
 	stv_diag_hint(f, "Write %s name=value.", kind);
-	if (!df_lint_is_verbatim(l, &n->args[0]) ||
+	if (!is_plain_name(n->args[0].text) ||
+	    !df_lint_is_verbatim(l, &n->args[0]) ||
 	    !df_lint_is_verbatim(l, &n->args[1]))
 		return;
 	value = quote_value(l, n->args[1].text);
