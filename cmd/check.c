@@ -54,7 +54,7 @@ find_base(void *arg, const char *name, struct df_lint_base *ret)
 
 int
 cmd_check_begin(const struct check_input *in, struct stv_diags *diags,
-	    struct df_lint **ret, struct stv_err **err)
+		struct df_lint **ret, struct stv_err **err)
 {
 	const struct df_lint_opts o = {
 		.file = in->file,

@@ -303,8 +303,7 @@ is_common_name(const char *text)
 
 /* A line "name": no slash but at its ends, no '!'. */
 static void
-take_pattern(struct walk *w, const char *line, size_t len,
-	     struct stv_span span)
+take_pattern(struct walk *w, const char *line, size_t len, struct stv_span span)
 {
 	struct pattern *p;
 
@@ -334,8 +333,7 @@ take_patterns(struct walk *w, uint32_t file)
 
 	for (size_t i = 0; src != NULL && i < src->n_lines; i++) {
 		size_t len;
-		const char *line =
-			stv_source_line(src, (uint32_t)i + 1, &len);
+		const char *line = stv_source_line(src, (uint32_t)i + 1, &len);
 
 		s.begin = src->lines[i];
 		take_pattern(w, line, len, s);
@@ -389,8 +387,8 @@ static int
 walk(struct walk *w, struct stv_err **err)
 {
 	stv_strs_add(&w->dirs, "");
-	for (size_t i = 0;
-	     i < w->dirs.len && w->n_seen < STV_MAX_LINT_ENTRIES; i++) {
+	for (size_t i = 0; i < w->dirs.len && w->n_seen < STV_MAX_LINT_ENTRIES;
+	     i++) {
 		stv_auto_free char *dir = stv_xstrdup(w->dirs.v[i]);
 
 		w->dir = dir;
@@ -426,14 +424,13 @@ uses_context(const struct df_file *f)
 
 int
 cmd_check_files(struct df_lint *l, const struct check_input *in,
-	      struct bld_source *source, struct stv_err **err)
+		struct bld_source *source, struct stv_err **err)
 {
 	struct walk w = {.l = l, .in = in, .source = source};
 	int rc;
 
-	if (!uses_context(in->file) ||
-	    (!df_lint_wants(l, DF_R_COPY_SECRET) &&
-	     !df_lint_wants(l, DF_R_IGNORE_TOP)))
+	if (!uses_context(in->file) || (!df_lint_wants(l, DF_R_COPY_SECRET) &&
+					!df_lint_wants(l, DF_R_IGNORE_TOP)))
 		return 0;
 	if (df_lint_wants(l, DF_R_IGNORE_TOP))
 		take_patterns(&w, in->ignore_file);

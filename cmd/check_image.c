@@ -97,8 +97,8 @@ report(struct df_lint *l, const struct check_input *in, const char *created_by,
 }
 
 int
-cmd_check_image(struct df_lint *l, const struct check_input *in, const char *name,
-	    struct stv_err **err)
+cmd_check_image(struct df_lint *l, const struct check_input *in,
+		const char *name, struct stv_err **err)
 {
 	stv_auto(oci_config) *c = NULL;
 	struct cas_image img;

@@ -42,9 +42,8 @@ url_of(const struct stv_diag *d)
 {
 	enum df_rule_no no;
 
-	return d->rule != NULL && df_rule_find(d->rule, &no)
-		       ? df_rule_url(no)
-		       : stv_xstrdup("");
+	return d->rule != NULL && df_rule_find(d->rule, &no) ? df_rule_url(no)
+							     : stv_xstrdup("");
 }
 
 /* ---- text ----------------------------------------------------------------*/
@@ -58,7 +57,7 @@ add_count(struct stv_buf *ret, size_t n, const char *word)
 
 void
 cmd_check_text(const struct stv_diags *d, const struct stv_sources *src,
-	   const char *name, bool has_color, struct stv_buf *ret)
+	       const char *name, bool has_color, struct stv_buf *ret)
 {
 	size_t n_notes = 0;
 
@@ -94,10 +93,10 @@ location(const struct stv_sources *src, struct stv_span span)
 	json_t *ranges = json_array(), *loc = json_object();
 
 	if (s != NULL)
-		json_array_append_new(
-			ranges, json_pack("{s:o,s:o}", "start",
-					  place(s, span.begin), "end",
-					  place(s, last_of(span))));
+		json_array_append_new(ranges,
+				      json_pack("{s:o,s:o}", "start",
+						place(s, span.begin), "end",
+						place(s, last_of(span))));
 	if (span.file > 1)
 		json_object_set_new(loc, "sourceIndex",
 				    json_integer((json_int_t)span.file - 1));
@@ -126,10 +125,9 @@ json_one(const struct stv_diag *d, const struct stv_sources *src)
 	if (d->hint != NULL)
 		json_object_set_new(v, "hint", stv_json_str(d->hint));
 	if (d->rule != NULL)
-		json_object_set_new(
-			v, "fixable",
-			json_boolean(df_rule_find(d->rule, &no) &&
-				     df_rules[no].has_fix));
+		json_object_set_new(v, "fixable",
+				    json_boolean(df_rule_find(d->rule, &no) &&
+						 df_rules[no].has_fix));
 	return v;
 }
 
@@ -147,9 +145,9 @@ json_sources(const struct stv_diags *d, const struct stv_sources *src)
 		const struct stv_source *s = stv_sources_get(src, i);
 
 		if (s != NULL)
-			json_array_append_new(
-				list, json_pack("{s:o}", "filename",
-						stv_json_str(s->name)));
+			json_array_append_new(list,
+					      json_pack("{s:o}", "filename",
+							stv_json_str(s->name)));
 	}
 	return list;
 }
@@ -161,10 +159,9 @@ cmd_check_json(const struct stv_diags *d, const struct stv_sources *src)
 	json_t *errors = json_array();
 
 	for (size_t i = 0; i < d->len; i++)
-		json_array_append_new(d->v[i].severity == STV_SEV_ERROR
-					      ? errors
-					      : warnings,
-				      json_one(&d->v[i], src));
+		json_array_append_new(
+			d->v[i].severity == STV_SEV_ERROR ? errors : warnings,
+			json_one(&d->v[i], src));
 	json_object_set_new(v, "warnings", warnings);
 	json_object_set_new(v, "errors", errors);
 	json_object_set_new(v, "sources", json_sources(d, src));
@@ -192,13 +189,12 @@ sarif_location(const struct stv_sources *src, struct stv_span span)
 		return NULL;
 	begin = stv_source_place(s, span.begin);
 	end = stv_source_place(s, last_of(span));
-	return json_pack("{s:{s:{s:o},s:{s:I,s:I,s:I,s:I}}}",
-			 "physicalLocation", "artifactLocation", "uri",
-			 stv_json_str(s->name), "region", "startLine",
-			 (json_int_t)begin.line, "startColumn",
-			 (json_int_t)begin.column, "endLine",
-			 (json_int_t)end.line, "endColumn",
-			 (json_int_t)end.column + 1);
+	return json_pack(
+		"{s:{s:{s:o},s:{s:I,s:I,s:I,s:I}}}", "physicalLocation",
+		"artifactLocation", "uri", stv_json_str(s->name), "region",
+		"startLine", (json_int_t)begin.line, "startColumn",
+		(json_int_t)begin.column, "endLine", (json_int_t)end.line,
+		"endColumn", (json_int_t)end.column + 1);
 }
 
 static json_t *
@@ -251,11 +247,11 @@ sarif_rules(void)
 
 	for (int i = 0; i < DF_N_RULES; i++) {
 		stv_auto_free char *url = df_rule_url((enum df_rule_no)i);
-		json_t *v = json_pack(
-			"{s:s,s:{s:s},s:{s:s}}", "id", df_rules[i].id,
-			"shortDescription", "text", df_rules[i].summary,
-			"defaultConfiguration", "level",
-			severities[df_rules[i].severity]);
+		json_t *v =
+			json_pack("{s:s,s:{s:s},s:{s:s}}", "id", df_rules[i].id,
+				  "shortDescription", "text",
+				  df_rules[i].summary, "defaultConfiguration",
+				  "level", severities[df_rules[i].severity]);
 
 		if (*url != '\0')
 			json_object_set_new(v, "helpUri", json_string(url));
@@ -271,13 +267,12 @@ cmd_check_sarif(const struct stv_diags *d, const struct stv_sources *src)
 
 	for (size_t i = 0; i < d->len; i++)
 		json_array_append_new(results, sarif_result(&d->v[i], src));
-	return json_pack("{s:s,s:s,s:[{s:{s:{s:s,s:s,s:o}},s:s,s:o}]}",
-			 "$schema",
-			 "https://json.schemastore.org/sarif-2.1.0.json",
-			 "version", "2.1.0", "runs", "tool", "driver", "name",
-			 "stave check", "version", STAVE_VERSION, "rules",
-			 sarif_rules(), "columnKind", "unicodeCodePoints",
-			 "results", results);
+	return json_pack(
+		"{s:s,s:s,s:[{s:{s:{s:s,s:s,s:o}},s:s,s:o}]}", "$schema",
+		"https://json.schemastore.org/sarif-2.1.0.json", "version",
+		"2.1.0", "runs", "tool", "driver", "name", "stave check",
+		"version", STAVE_VERSION, "rules", sarif_rules(), "columnKind",
+		"unicodeCodePoints", "results", results);
 }
 
 /* ---- buildx --------------------------------------------------------------*/
@@ -300,8 +295,7 @@ metadata_one(const struct stv_diag *d, const struct stv_source *s)
 		stv_json_base64(s->text, s->len), "language", "Dockerfile",
 		"range", "start", "line",
 		(json_int_t)stv_source_place(s, d->span.begin).line, "end",
-		"line",
-		(json_int_t)stv_source_place(s, last_of(d->span)).line);
+		"line", (json_int_t)stv_source_place(s, last_of(d->span)).line);
 }
 
 json_t *
@@ -314,8 +308,7 @@ cmd_check_metadata(const struct stv_diags *d, const struct stv_sources *src)
 			stv_sources_get(src, d->v[i].span.file);
 
 		if (d->v[i].rule != NULL && s != NULL)
-			json_array_append_new(list,
-					      metadata_one(&d->v[i], s));
+			json_array_append_new(list, metadata_one(&d->v[i], s));
 	}
 	return list;
 }

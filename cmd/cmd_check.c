@@ -165,7 +165,8 @@ check_init(struct check *k, const struct cmd_check *c, struct cas_store *store,
 		return 0;
 	}
 	if (look_at_context(k, err) < 0 ||
-	    (c->image != NULL && cmd_check_image(k->l, &k->in, c->image, err) < 0))
+	    (c->image != NULL &&
+	     cmd_check_image(k->l, &k->in, c->image, err) < 0))
 		return -1;
 	/* error=true: the findings say it themselves. */
 	if (df_lint_end(k->l, &bad) < 0)
@@ -191,8 +192,8 @@ replace(const char *path, const char *text, size_t len, struct stv_err **err)
 	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
 	    fchownat(AT_FDCWD, real, st.st_uid, st.st_gid,
 		     AT_SYMLINK_NOFOLLOW) < 0)
-		return stv_fail_errno(err, errno,
-				      "giving %s back to its owner", path);
+		return stv_fail_errno(err, errno, "giving %s back to its owner",
+				      path);
 	return 0;
 }
 
@@ -269,8 +270,8 @@ print_text(const struct check *k, struct stv_err **err)
 	stv_auto_buf b = STV_BUF_INIT((size_t)64 << 20);
 
 	cmd_check_text(&k->diags, k->sources,
-		   strcmp(k->file, "-") == 0 ? "<stdin>" : k->file,
-		   cmd_use_color(STDOUT_FILENO), &b);
+		       strcmp(k->file, "-") == 0 ? "<stdin>" : k->file,
+		       cmd_use_color(STDOUT_FILENO), &b);
 	if (stv_write_all(STDOUT_FILENO, stv_buf_str(&b), b.len) < 0)
 		return stv_fail_errno(err, errno, "writing to stdout");
 	return 0;
@@ -362,8 +363,8 @@ take_argument(const char *arg, struct cmd_check *c, struct stv_err **err)
 }
 
 static int
-make_request(const struct check_values *v, const char *arg,
-	     struct cmd_check *c, struct stv_err **err)
+make_request(const struct check_values *v, const char *arg, struct cmd_check *c,
+	     struct stv_err **err)
 {
 	struct stv_pairs args = {0};
 	int rc;

@@ -310,7 +310,8 @@ raw_log(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
 
 		json_object_set_new(v, "vertex", vertex_id(s));
 		json_object_set_new(v, "stream", json_integer(ev->stream));
-		json_object_set_new(v, "data", stv_json_base64(ev->text + at, n));
+		json_object_set_new(v, "data",
+				    stv_json_base64(ev->text + at, n));
 		json_object_set_new(v, "timestamp", when(ui, ev->time_ns));
 		print_in(ui, "logs", v);
 	}

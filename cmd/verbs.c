@@ -7,6 +7,7 @@
 
 #include "cmd/verbs.h"
 
+/* clang-format off: one a line */
 const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_build,
 	&cmd_verb_run,
@@ -27,6 +28,7 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_version,
 	NULL,
 };
+/* clang-format on */
 
 const struct cmd_alias cmd_aliases[] = {
 	{"image", "build", &cmd_verb_build},

@@ -71,7 +71,8 @@ json_t *stv_json_from_strs(const struct stv_strs *s);
 /* stv_json_str(s): a new string; bytes that are no UTF-8 are replaced. */
 json_t *stv_json_str(const char *s);
 
-/* stv_json_base64(p, n): ${n} bytes as a string in base64.  Owns: the caller. */
+/* stv_json_base64(p, n): ${n} bytes as a string in base64.  Owns: the caller.
+ */
 json_t *stv_json_base64(const char *p, size_t n);
 
 /*

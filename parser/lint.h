@@ -118,8 +118,8 @@ void df_lint_base_fini(struct df_lint_base *b);
 struct df_lint_opts {
 	const struct df_file *file;
 	struct stv_sources *sources;
-	const struct stv_strs *build_args; /* "NAME=VALUE"; or NULL */
-	const char *target;		   /* NULL: the last stage */
+	const struct stv_strs *build_args;   /* "NAME=VALUE"; or NULL */
+	const char *target;		     /* NULL: the last stage */
 	const struct stv_platform *platform; /* NULL: this machine's */
 	const struct df_ignore *ignore;	     /* NULL: there is none */
 	bool only_buildkit; /* leave out the rules that are ours */

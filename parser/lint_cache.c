@@ -14,11 +14,11 @@
 /* A package manager. */
 struct manager {
 	const char *names[6];
-	const char *verbs[6];	   /* what leaves something behind */
-	const char *avoiding[4];   /* arguments that leave nothing */
-	const char *variables[3];  /* of the environment; likewise */
-	const char *dirs[4];	   /* where; the first for mounts and rm */
-	const char *clean[3];	   /* "yum clean" */
+	const char *verbs[6];	  /* what leaves something behind */
+	const char *avoiding[4];  /* arguments that leave nothing */
+	const char *variables[3]; /* of the environment; likewise */
+	const char *dirs[4];	  /* where; the first for mounts and rm */
+	const char *clean[3];	  /* "yum clean" */
 	const char *what;
 	const char *hint;
 };
@@ -99,8 +99,7 @@ find_name(const struct df_script *s, const struct df_command *c,
 		const char *slash = strrchr(word, '/');
 
 		if (IS_ONE_OF(m->names, slash != NULL ? slash + 1 : word) &&
-		    (i == c->name ||
-		     strcmp(s->words.v[i - 1].text, "-m") == 0))
+		    (i == c->name || strcmp(s->words.v[i - 1].text, "-m") == 0))
 			return i + 1;
 	}
 	return 0;

@@ -201,8 +201,8 @@ df_lint_multiple(struct df_lint *l, const struct df_node *n)
 		return;
 	if (before == NULL)
 		return;
-	f = df_lint_add(l, DF_R_MULTIPLE, before->span,
-			"this %s has no effect", df_kind_name(n->kind));
+	f = df_lint_add(l, DF_R_MULTIPLE, before->span, "this %s has no effect",
+			df_kind_name(n->kind));
 	stv_diag_related(f, n->span, "the last one of the stage counts");
 }
 

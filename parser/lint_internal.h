@@ -13,18 +13,18 @@
 struct lint_stage {
 	const struct df_node *from;
 	size_t index;
-	char *name;	  /* in lower case; NULL: none */
-	char *base_name;  /* expanded; "" where that fails */
-	size_t parent;	  /* the stage that it begins from, or SIZE_MAX */
-	bool is_shipped;  /* part of the target's image */
-	bool knows_base;  /* ${env}, ${user} and ${workdir} are the image's */
+	char *name;	   /* in lower case; NULL: none */
+	char *base_name;   /* expanded; "" where that fails */
+	size_t parent;	   /* the stage that it begins from, or SIZE_MAX */
+	bool is_shipped;   /* part of the target's image */
+	bool knows_base;   /* ${env}, ${user} and ${workdir} are the image's */
 	bool sets_workdir; /* a WORKDIR of the file came before */
 	bool has_shell;	   /* SHELL, or the image's */
 	bool is_sh;	   /* the shell is one that shell.h understands */
-	bool is_root; /* the user is certainly root; false: nobody knows */
+	bool is_root;	   /* the user is certainly root; false: nobody knows */
 	char *workdir;	   /* NULL: not known */
-	struct stv_strs env;	  /* ENV and ARG, "NAME=VALUE" */
-	struct stv_strs declared; /* names of ARGs */
+	struct stv_strs env;	   /* ENV and ARG, "NAME=VALUE" */
+	struct stv_strs declared;  /* names of ARGs */
 	const struct df_node *cmd; /* the last one of each */
 	const struct df_node *entrypoint;
 	const struct df_node *healthcheck;
@@ -34,7 +34,7 @@ struct lint_stage {
 /* What a COPY or ADD of the stage wrote. */
 struct lint_copied {
 	const struct df_node *node;
-	char *path; /* absolute, clean */
+	char *path;   /* absolute, clean */
 	bool is_tree; /* may be more than one file */
 };
 
@@ -50,8 +50,8 @@ struct df_lint {
 	bool is_off[DF_N_RULES];
 	bool is_error;
 	bool is_found[DF_N_RULES];
-	struct stv_span check_span; /* of "# check=", or nowhere */
-	struct stv_strs unknown;    /* names in it */
+	struct stv_span check_span;   /* of "# check=", or nowhere */
+	struct stv_strs unknown;      /* names in it */
 	struct stv_platform platform; /* of the target */
 	struct stv_strs auto_args;    /* TARGETPLATFORM and its kin */
 	struct stv_strs global;	      /* those and global ARGs with values */
@@ -62,7 +62,8 @@ struct df_lint {
 	/* Commands of the RUN that is looked at. */
 	struct df_script script;
 	const struct df_node *script_node;
-	const struct df_heredoc *script_body; /* where the text stands; or NULL */
+	const struct df_heredoc
+		*script_body; /* where the text stands; or NULL */
 };
 
 /* df_lint_edit(l, span, text): add a change.  Takes: ${text}. */

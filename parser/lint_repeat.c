@@ -124,8 +124,7 @@ check_path(struct df_lint *l, const struct df_shell_word *w, const char *flag,
 					(c->is_tree && is_below(path, c->path))
 			      : is_same && !c->is_tree))
 			continue;
-		f = df_lint_add(l, DF_R_REPEATED_FILES,
-				df_lint_word_span(l, w),
+		f = df_lint_add(l, DF_R_REPEATED_FILES, df_lint_word_span(l, w),
 				"this stores files again that an earlier layer "
 				"holds");
 		/* One file may be small; a tree seldom is. */
@@ -154,8 +153,8 @@ df_lint_repeated(struct df_lint *l, const struct df_node *n)
 		/* Behind a cd nobody knows what relative paths mean. */
 		if (df_command_is(s, c, "cd"))
 			return;
-		for (size_t k = c->name + 1; flag != NULL && k < c->first + c->n;
-		     k++) {
+		for (size_t k = c->name + 1;
+		     flag != NULL && k < c->first + c->n; k++) {
 			const struct df_shell_word *w = &s->words.v[k];
 
 			if (*w->text == '-')

@@ -36,9 +36,9 @@ static bool
 is_yes(const char *word)
 {
 	static const char *const longs[] = {
-		"--yes",      "--assume-yes", "--force-yes", "--simulate",
-		"--just-print", "--dry-run",  "--recon",     "--no-act",
-		"--print-uris", "--quiet=2",  "--assume-no"};
+		"--yes",	"--assume-yes", "--force-yes", "--simulate",
+		"--just-print", "--dry-run",	"--recon",     "--no-act",
+		"--print-uris", "--quiet=2",	"--assume-no"};
 
 	for (size_t i = 0; i < STV_ARRAY_LEN(longs); i++)
 		if (strcmp(longs[i], word) == 0)
@@ -68,8 +68,7 @@ df_lint_apt_asks(struct df_lint *l, const struct df_node *n)
 	const struct df_script *s = df_lint_script(l, n);
 
 	/* Somebody may have set it for good. */
-	if (s == NULL ||
-	    strstr(l->o.file->source->text, "Assume-Yes") != NULL)
+	if (s == NULL || strstr(l->o.file->source->text, "Assume-Yes") != NULL)
 		return;
 	for (size_t i = 0; i < s->commands.len; i++) {
 		const struct df_command *c = &s->commands.v[i];
@@ -160,8 +159,8 @@ df_lint_sudo(struct df_lint *l, const struct df_node *n)
 		const struct df_command *c = &s->commands.v[i];
 		struct stv_diag *f;
 
-		if (!c->is_sudo || (c->n > 1 && s->words.v[c->first + 1]
-						      .text[0] == '-'))
+		if (!c->is_sudo ||
+		    (c->n > 1 && s->words.v[c->first + 1].text[0] == '-'))
 			continue;
 		f = df_lint_add(l, DF_R_SUDO,
 				df_lint_word_span(l, &s->words.v[c->first]),

@@ -66,8 +66,8 @@ same_flags(const struct df_node *a, const struct df_node *b)
 		return false;
 	for (size_t i = 0; i < a->n_flags; i++) {
 		const struct df_flag *x = &a->flags[i], *y = &b->flags[i];
-		bool is_stage = a->kind == DF_COPY &&
-				strcmp(x->name, "from") == 0;
+		bool is_stage =
+			a->kind == DF_COPY && strcmp(x->name, "from") == 0;
 
 		if (strcmp(x->name, y->name) != 0 ||
 		    x->has_value != y->has_value ||
@@ -105,8 +105,8 @@ same_args(const struct df_node *a, const struct df_node *b, char escape)
 		return false;
 	for (size_t i = 0; i < a->n_args; i++) {
 		const char *x = a->args[i].text, *y = b->args[i].text;
-		bool is_free = (a->kind == DF_FROM && i > 0) ||
-			       a->kind == DF_EXPOSE;
+		bool is_free =
+			(a->kind == DF_FROM && i > 0) || a->kind == DF_EXPOSE;
 
 		if (is_pair && i % 3 == 2)
 			continue; /* the separator */

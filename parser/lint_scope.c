@@ -68,8 +68,8 @@ add_platform(struct stv_strs *env, const char *prefix,
 		const char *name;
 		const char *value;
 	} all[] = {
-		{"PLATFORM", whole},   {"OS", p->os},
-		{"OSVERSION", NULL},   {"ARCH", p->arch},
+		{"PLATFORM", whole},	 {"OS", p->os},
+		{"OSVERSION", NULL},	 {"ARCH", p->arch},
 		{"VARIANT", p->variant},
 	};
 
@@ -238,9 +238,8 @@ take_base(struct df_lint *l, struct lint_stage *st)
 	st->has_shell = b.has_shell;
 	st->is_root = b.user == NULL || *b.user == '\0' ||
 		      strcmp(b.user, "root") == 0 || strcmp(b.user, "0") == 0;
-	st->workdir = stv_xstrdup(b.workdir != NULL && *b.workdir == '/'
-					  ? b.workdir
-					  : "/");
+	st->workdir = stv_xstrdup(
+		b.workdir != NULL && *b.workdir == '/' ? b.workdir : "/");
 	stv_strs_copy(&st->env, &b.env);
 	df_lint_base_fini(&b);
 }
@@ -304,9 +303,8 @@ df_lint_path(struct df_lint *l, const char *text)
 
 	if (*text != '/' && l->stage->workdir == NULL)
 		return NULL;
-	whole = *text == '/'
-			? stv_xstrdup(text)
-			: stv_xasprintf("%s/%s", l->stage->workdir, text);
+	whole = *text == '/' ? stv_xstrdup(text)
+			     : stv_xasprintf("%s/%s", l->stage->workdir, text);
 	for (p = whole; *p != '\0';) {
 		size_t n = strcspn(p, "/");
 
@@ -334,8 +332,7 @@ step_env(struct df_lint *l, const struct df_node *n)
 	/* All assignments see the values from before the instruction. */
 	stv_strs_copy(&before, &l->stage->env);
 	for (size_t i = 0; i + 1 < n->n_args; i += 3) {
-		stv_auto_free char *name =
-			expand(l, &before, n->args[i].text);
+		stv_auto_free char *name = expand(l, &before, n->args[i].text);
 		stv_auto_free char *value =
 			expand(l, &before, n->args[i + 1].text);
 
@@ -386,9 +383,8 @@ df_lint_step(struct df_lint *l, const struct df_node *n)
 		return;
 	if (n->kind == DF_ARG)
 		for (size_t i = 0; i < n->n_args; i++)
-			stv_strs_take(&st->declared,
-				      declare(l, n->args[i].text, &st->env,
-					      true));
+			stv_strs_take(&st->declared, declare(l, n->args[i].text,
+							     &st->env, true));
 	else if (n->kind == DF_ENV)
 		step_env(l, n);
 	else if (n->kind == DF_WORKDIR)

@@ -13,8 +13,8 @@
 bool
 df_lint_is_sh(const char *path, size_t len)
 {
-	static const char *const known[] = {"sh", "bash", "ash", "dash", "ksh",
-					    "zsh"};
+	static const char *const known[] = {"sh",   "bash", "ash",
+					    "dash", "ksh",  "zsh"};
 	const char *slash = memrchr(path, '/', len);
 	const char *name = slash != NULL ? slash + 1 : path;
 

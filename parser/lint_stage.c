@@ -73,8 +73,7 @@ df_lint_stage_casing(struct df_lint *l, const struct df_node *n)
 	if (is_lower(name->text))
 		return;
 	f = df_lint_add(l, DF_R_STAGE_CASING, name->span,
-			"the stage name '%s' is not in lower case",
-			name->text);
+			"the stage name '%s' is not in lower case", name->text);
 	stv_diag_hint(f, "Names of stages know no case; docker writes them in "
 			 "lower case.");
 	if (df_lint_is_verbatim(l, name)) {
@@ -121,8 +120,7 @@ df_lint_duplicates(struct df_lint *l)
 			first++;
 		if (first == i)
 			continue;
-		f = df_lint_add(l, DF_R_DUPLICATE_STAGE,
-				st->from->args[2].span,
+		f = df_lint_add(l, DF_R_DUPLICATE_STAGE, st->from->args[2].span,
 				"there are two stages of the name '%s'",
 				st->name);
 		stv_diag_related(f, l->stages.v[first].from->args[2].span,
@@ -140,10 +138,9 @@ df_lint_reserved(struct df_lint *l)
 
 		if (st->name != NULL && (strcmp(st->name, "context") == 0 ||
 					 strcmp(st->name, "scratch") == 0))
-			df_lint_add(l, DF_R_RESERVED_STAGE,
-				    st->from->args[2].span,
-				    "the stage name '%s' is reserved",
-				    st->name);
+			df_lint_add(
+				l, DF_R_RESERVED_STAGE, st->from->args[2].span,
+				"the stage name '%s' is reserved", st->name);
 	}
 }
 

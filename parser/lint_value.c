@@ -111,9 +111,9 @@ bool
 df_lint_is_secret_name(const char *name)
 {
 	static const char *const deny[] = {
-		"apikey",   "auth",  "credential", "credentials",
-		"key",	    "password", "pword",   "passwd",
-		"secret",   "token", NULL};
+		"apikey", "auth",     "credential", "credentials",
+		"key",	  "password", "pword",	    "passwd",
+		"secret", "token",    NULL};
 	static const char *const allow[] = {"public", "file", "version", NULL};
 
 	return has_part(name, deny) && !has_part(name, allow);

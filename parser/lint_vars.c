@@ -130,9 +130,10 @@ check_flags(struct df_lint *l, const struct df_node *n)
 
 		if (n->kind == DF_RUN && strcmp(f->name, "mount") == 0)
 			check_mount(l, f);
-		else if (n->kind != DF_RUN && (strcmp(f->name, "chown") == 0 ||
-					       strcmp(f->name, "chmod") == 0 ||
-					       strcmp(f->name, "checksum") == 0))
+		else if (n->kind != DF_RUN &&
+			 (strcmp(f->name, "chown") == 0 ||
+			  strcmp(f->name, "chmod") == 0 ||
+			  strcmp(f->name, "checksum") == 0))
 			check_text(l, f->value, f->value_span, NULL, false);
 	}
 }

@@ -19,7 +19,7 @@ struct cut {
 	size_t pos;
 	struct df_script *ret;
 	enum df_shell_join join;
-	size_t first; /* word of the current command */
+	size_t first;	 /* word of the current command */
 	bool drops_next; /* the word behind a redirection */
 };
 
@@ -48,9 +48,10 @@ static bool
 is_wrapper(const char *s)
 {
 	static const char *const all[] = {
-		"sudo", "env",	"exec", "command", "time",  "nice", "then",
-		"do",	"else", "if",	"elif",	   "while", "!",    "until",
-		"{",	"}",	"eatmydata", "nohup", "xargs"};
+		"sudo", "env",	     "exec",  "command", "time",
+		"nice", "then",	     "do",    "else",	 "if",
+		"elif", "while",     "!",     "until",	 "{",
+		"}",	"eatmydata", "nohup", "xargs"};
 
 	for (size_t i = 0; i < STV_ARRAY_LEN(all); i++)
 		if (strcmp(all[i], s) == 0)
@@ -255,7 +256,8 @@ df_script_parse(const char *text, size_t len, struct df_script *ret)
 		struct df_shell_word w = {0};
 		char ch = c.text[c.pos];
 
-		if (ch == ' ' || ch == '\t' || ch == '\r' || is_at(&c, "\\\n")) {
+		if (ch == ' ' || ch == '\t' || ch == '\r' ||
+		    is_at(&c, "\\\n")) {
 			c.pos += ch == '\\' ? 2 : 1;
 			continue;
 		}

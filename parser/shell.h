@@ -15,8 +15,8 @@
 
 /* A word; [begin, end) are its bytes in the text. */
 struct df_shell_word {
-	char *text;	/* without quotes */
-	bool is_exact;	/* no variable and no substitution in it */
+	char *text;    /* without quotes */
+	bool is_exact; /* no variable and no substitution in it */
 	size_t begin;
 	size_t end;
 };

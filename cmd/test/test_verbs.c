@@ -108,9 +108,8 @@ static bool
 has_own_page(const struct cmd_verb *v)
 {
 	const char *dir = getenv("STAVE_SOURCE");
-	stv_auto_free char *path =
-		stv_xasprintf("%s/man/stave-%s.1", dir != NULL ? dir : ".",
-			      v->name);
+	stv_auto_free char *path = stv_xasprintf(
+		"%s/man/stave-%s.1", dir != NULL ? dir : ".", v->name);
 	struct stat st;
 
 	return fstatat(AT_FDCWD, path, &st, 0) == 0;
@@ -134,8 +133,8 @@ Test(verbs, a_page_of_its_own_has_every_option)
 {
 	for (size_t i = 0; cmd_verbs[i] != NULL; i++) {
 		stv_auto_buf page = STV_BUF_INIT(PAGE_MAX);
-		stv_auto_free char *path = stv_xasprintf(
-			"man/stave-%s.1", cmd_verbs[i]->name);
+		stv_auto_free char *path =
+			stv_xasprintf("man/stave-%s.1", cmd_verbs[i]->name);
 
 		if (!has_own_page(cmd_verbs[i]) ||
 		    cmd_verbs[i]->opts == cmd_build_opts)

@@ -109,8 +109,7 @@ findings(const struct run *r)
 		stv_buf_addf(&b, "%s%s:%u", i > 0 ? " " : "",
 			     r->diags.v[i].rule,
 			     (unsigned)stv_source_place(
-				     r->file->source,
-				     r->diags.v[i].span.begin)
+				     r->file->source, r->diags.v[i].span.begin)
 				     .line);
 	return stv_buf_take(&b);
 }
@@ -168,12 +167,14 @@ ParameterizedTestParameters(lint, rules_find)
 		{"FROM scratch\nHEALTHCHECK NONE\nHEALTHCHECK NONE\n",
 		 "MultipleInstructionsDisallowed:2"},
 		{"FROM scratch AS a\nCMD [\"a\"]\nFROM a\nCMD [\"a\"]\n", ""},
-		{"FROM scratch\nLABEL a b\nENV c=d\n", "LegacyKeyValueFormat:2"},
+		{"FROM scratch\nLABEL a b\nENV c=d\n",
+		 "LegacyKeyValueFormat:2"},
 		/* ours */
 		{"FROM a:1\nRUN [\"cd\", \"/x\"]\n", ""},
 		{"FROM a:1\nSHELL [\"pwsh\", \"-c\"]\nRUN cd x\n", ""},
 		{"FROM a:1\nRUN <<E\n#!/usr/bin/env python3\ncd x\nE\n", ""},
-		{"FROM a:1\nRUN <<E\n#!/bin/bash -e\ncd x\nE\n", "CdInOwnRun:4"},
+		{"FROM a:1\nRUN <<E\n#!/bin/bash -e\ncd x\nE\n",
+		 "CdInOwnRun:4"},
 		{"FROM a:1\nRUN FOO=1 cd x >y\n", "CdInOwnRun:2"},
 		{"FROM scratch\nRUN sudo a\n", "SudoInRun:2"},
 		{"FROM a:1\nRUN sudo a\n", ""},
@@ -264,12 +265,14 @@ Test(lint, a_word_over_a_line_join_has_its_place)
 {
 	struct run r;
 
-	run_opts(&r, "FROM a:1\nRUN true && \\\n # why\n  apt\\\n-get \\\n in\\\nstall x\n",
-		 (struct df_lint_opts){0});
+	run_opts(
+		&r,
+		"FROM a:1\nRUN true && \\\n # why\n  apt\\\n-get \\\n in\\\nstall x\n",
+		(struct df_lint_opts){0});
 	cr_assert_eq(r.diags.len, 1);
-	cr_expect_eq(stv_source_place(r.file->source, r.diags.v[0].span.begin)
-			     .line,
-		     6);
+	cr_expect_eq(
+		stv_source_place(r.file->source, r.diags.v[0].span.begin).line,
+		6);
 	run_fini(&r);
 }
 
@@ -294,7 +297,8 @@ ParameterizedTestParameters(lint, the_check_line)
 			      "false is meant"},
 		{"skip", "!invalid check option 'skip': there is no '='"},
 		{"skipp=x", "!invalid check option 'skipp'"},
-		{"skip=a;skip=b;skip=c;error=true", "UnknownRule:1 "
+		{"skip=a;skip=b;skip=c;error=true",
+		 "UnknownRule:1 "
 		 "UnknownRule:1 UnknownRule:1 StageNameCasing:2 "
 		 "LegacyKeyValueFormat:3"},
 	};
@@ -310,8 +314,8 @@ ParameterizedTest(struct row *row, lint, the_check_line)
 	struct run r;
 
 	if (strstr(row->text, "experimental") != NULL) {
-		with_comment = stv_xasprintf(
-			"# check=%s\nFROM scratch AS a\n", row->text);
+		with_comment = stv_xasprintf("# check=%s\nFROM scratch AS a\n",
+					     row->text);
 		free(text);
 		text = stv_xasprintf("# check=%s\n#x\nFROM scratch AS aa\n",
 				     row->text);
@@ -356,8 +360,8 @@ Test(lint, only_buildkits_rules_in_a_build)
 Test(lint, warnings_of_the_parser_are_told_once_or_skipped)
 {
 	static const char text[] = "FROM scratch\nLABEL a=b \\\n\n c=d\n";
-	stv_auto_free char *skip = stv_xasprintf(
-		"# check=skip=NoEmptyContinuation\n%s", text);
+	stv_auto_free char *skip =
+		stv_xasprintf("# check=skip=NoEmptyContinuation\n%s", text);
 	struct run r;
 
 	run_opts(&r, text, (struct df_lint_opts){0});
@@ -502,10 +506,10 @@ ParameterizedTestParameters(lint, trees_are_compared)
 		{"COPY <<E b\nx\nE", "COPY <<E b\ny\nE", false},
 		{"COPY <<E b\nx\nE", "COPY <<'E' b\nx\nE", false},
 		{"ONBUILD run a", "ONBUILD RUN a", false},
-		{"MAINTAINER a",
-		 "LABEL org.opencontainers.image.authors=a", true},
-		{"MAINTAINER $a",
-		 "LABEL org.opencontainers.image.authors=$a", false},
+		{"MAINTAINER a", "LABEL org.opencontainers.image.authors=a",
+		 true},
+		{"MAINTAINER $a", "LABEL org.opencontainers.image.authors=$a",
+		 false},
 		{"USER a", "USER a\nUSER a", false},
 		{"USER a", "USER A", false},
 	};

@@ -14,13 +14,16 @@ struct row {
 	char want[160];
 };
 
-/* "join name[args]": one command, its name behind wrappers, all of its words. */
+/* "join name[args]": one command, its name behind wrappers, all of its words.
+ */
 static void
 show(const struct df_script *s, struct stv_buf *ret)
 {
-	static const char *const joins[] = {
-		[DF_JOIN_NONE] = "", [DF_JOIN_AND] = "&&", [DF_JOIN_OR] = "||",
-		[DF_JOIN_PIPE] = "|", [DF_JOIN_NEXT] = ";"};
+	static const char *const joins[] = {[DF_JOIN_NONE] = "",
+					    [DF_JOIN_AND] = "&&",
+					    [DF_JOIN_OR] = "||",
+					    [DF_JOIN_PIPE] = "|",
+					    [DF_JOIN_NEXT] = ";"};
 
 	for (size_t i = 0; i < s->commands.len; i++) {
 		const struct df_command *c = &s->commands.v[i];
@@ -45,8 +48,10 @@ ParameterizedTestParameters(shell, commands_are_cut)
 		{"a \"it's\" 'x\"y'", "<*a,it's,x\"y>"},
 		{"a $b \"$c\" '$d' `e f` $(g h) ${i:-j k}",
 		 "<*a,$b?,$c?,$d,`e f`?,$(g h)?,${i:-j k}?>"},
-		{"A=1 B=x\\ y sudo -E apt-get install", "<A=1,B=x y,sudo,-E,*apt-get,install>s"},
-		{"if true; then npm ci; fi", "<if,*true> ;<then,*npm,ci> ;<*fi>"},
+		{"A=1 B=x\\ y sudo -E apt-get install",
+		 "<A=1,B=x y,sudo,-E,*apt-get,install>s"},
+		{"if true; then npm ci; fi",
+		 "<if,*true> ;<then,*npm,ci> ;<*fi>"},
 		{"(cd /x && make)", "<*cd,/x> &&<*make>"},
 		{"{ a; }", "<{,*a> ;<}>"},
 		{"! a", "<!,*a>"},
