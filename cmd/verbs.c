@@ -7,7 +7,8 @@
 
 #include "cmd/verbs.h"
 
-/* clang-format off: one a line */
+/* One a line. */
+/* clang-format off */
 const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_build,
 	&cmd_verb_run,
