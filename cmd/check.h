@@ -45,14 +45,13 @@ int cmd_check_begin(const struct check_input *in, struct stv_diags *diags,
 		    struct df_lint **ret, struct stv_err **err);
 
 /*
- * cmd_check_files(l, in, source, err): the rules about the files of the build
+ * cmd_check_files(l, in, source): the rules about the files of the build
  * context ${source}: keys and passwords that a COPY takes in, and patterns
- * that hold at the top only.
+ * that hold at the top only.  What cannot be read says nothing.
  * Limits: STV_MAX_LINT_ENTRIES files are looked at.
- * Errors: STV_E_INPUT where the context cannot be read.
  */
-int cmd_check_files(struct df_lint *l, const struct check_input *in,
-		    struct bld_source *source, struct stv_err **err);
+void cmd_check_files(struct df_lint *l, const struct check_input *in,
+		     struct bld_source *source);
 
 /*
  * cmd_check_image(l, in, name, err): what the layers of the image ${name},

@@ -30,6 +30,9 @@
 
 /* Bytes of a file that are looked at. */
 #define MAX_LOOK ((size_t)64 << 10)
+/* Files with secrets, and patterns, that are kept; more say nothing new. */
+#define MAX_SECRETS 100
+#define MAX_PATTERNS 1000
 
 /* A file with a secret in it. */
 struct secret {
@@ -219,7 +222,8 @@ look_for_secret(struct walk *w, const char *path)
 		if (!is_named(path, kinds[i].pattern))
 			continue;
 		read_start(w, path, &text);
-		if (is_proven(kinds[i].proof, stv_buf_str(&text)))
+		if (w->secrets.len < MAX_SECRETS &&
+		    is_proven(kinds[i].proof, stv_buf_str(&text)))
 			*stv_vec_push(&w->secrets) = (struct secret){
 				stv_xstrdup(path), kinds[i].what, false};
 		return;
@@ -317,7 +321,7 @@ take_pattern(struct walk *w, const char *line, size_t len, struct stv_span span)
 		len--;
 	if (len == 0 || *line == '!' || *line == '#' ||
 	    memchr(line, '/', len) != NULL || (len == 1 && *line == '.') ||
-	    (len <= 2 && *line == '*'))
+	    (len <= 2 && *line == '*') || w->patterns.len >= MAX_PATTERNS)
 		return;
 	p = stv_vec_push(&w->patterns);
 	p->text = stv_xstrndup(line, len);
@@ -383,19 +387,20 @@ on_entry(void *arg, const char *name, const struct bld_src_entry *ent,
 	return 0;
 }
 
-static int
-walk(struct walk *w, struct stv_err **err)
+/* A directory that cannot be read is the build's matter, if it wants it. */
+static void
+walk(struct walk *w)
 {
 	stv_strs_add(&w->dirs, "");
 	for (size_t i = 0; i < w->dirs.len && w->n_seen < STV_MAX_LINT_ENTRIES;
 	     i++) {
 		stv_auto_free char *dir = stv_xstrdup(w->dirs.v[i]);
+		struct stv_err *err = NULL;
 
 		w->dir = dir;
-		if (w->source->list(w->source, dir, on_entry, w, err) < 0)
-			return -1;
+		if (w->source->list(w->source, dir, on_entry, w, &err) < 0)
+			stv_err_free(err);
 	}
-	return 0;
 }
 
 static void
@@ -422,22 +427,20 @@ uses_context(const struct df_file *f)
 	return false;
 }
 
-int
+void
 cmd_check_files(struct df_lint *l, const struct check_input *in,
-		struct bld_source *source, struct stv_err **err)
+		struct bld_source *source)
 {
 	struct walk w = {.l = l, .in = in, .source = source};
-	int rc;
 
 	if (!uses_context(in->file) || (!df_lint_wants(l, DF_R_COPY_SECRET) &&
 					!df_lint_wants(l, DF_R_IGNORE_TOP)))
-		return 0;
+		return;
 	if (df_lint_wants(l, DF_R_IGNORE_TOP))
 		take_patterns(&w, in->ignore_file);
-	rc = walk(&w, err);
-	for (size_t i = 0; rc == 0 && i < in->file->n_nodes; i++)
+	walk(&w);
+	for (size_t i = 0; i < in->file->n_nodes; i++)
 		if (df_lint_wants(l, DF_R_COPY_SECRET))
 			check_copy(&w, &in->file->nodes[i]);
 	walk_fini(&w);
-	return rc;
 }

@@ -126,7 +126,8 @@ look_at_context(struct check *k, struct stv_err **err)
 		return 0;
 	if (bld_context_open(k->c->context, &o, &ctx, err) < 0)
 		return -1;
-	return cmd_check_files(k->l, &k->in, bld_context_source(ctx), err);
+	cmd_check_files(k->l, &k->in, bld_context_source(ctx));
+	return 0;
 }
 
 /* Check the file; mistakes in it are findings. */
@@ -151,8 +152,12 @@ check_init(struct check *k, const struct cmd_check *c, struct cas_store *store,
 		stv_err_clear(err);
 		return 0;
 	}
-	if (rc < 0 || load_ignore(k, err) < 0)
+	if (rc < 0)
 		return -1;
+	if (load_ignore(k, &bad) < 0) {
+		take_error(k, bad);
+		return 0;
+	}
 	k->in.file = k->parsed;
 	k->in.sources = k->sources;
 	k->in.store = store;

@@ -181,7 +181,10 @@ df_lint_warn(struct df_lint *l, struct stv_diag *f)
 void
 df_lint_edit(struct df_lint *l, struct stv_span span, char *text)
 {
-	*stv_vec_push(&l->edits) = (struct lint_edit){span, text};
+	struct lint_edit *e = stv_vec_push(&l->edits);
+
+	e->span = span;
+	e->text = text;
 }
 
 /* The empty lines from ${span} on are removed whole. */

@@ -9,6 +9,17 @@
 #include "parser/lint.h"
 #include "parser/shell.h"
 
+/*
+ * Bounds, so that checking takes time in proportion to the file; what is beyond
+ * them is not known.
+ */
+#define LINT_MAX_COPIED 1000 /* COPYs of a stage that are remembered */
+#define LINT_MAX_UNSET 100   /* variables of one text */
+#define LINT_MAX_NAMES 200   /* that are compared for a hint */
+#define LINT_MAX_INHERITED                                                     \
+	1000000 /* variables that stages take over, in all                     \
+		 */
+
 /* A stage as far as its instructions have been looked at. */
 struct lint_stage {
 	const struct df_node *from;
@@ -16,6 +27,7 @@ struct lint_stage {
 	char *name;	   /* in lower case; NULL: none */
 	char *base_name;   /* expanded; "" where that fails */
 	size_t parent;	   /* the stage that it begins from, or SIZE_MAX */
+	size_t n_children; /* stages that begin from it and have not yet */
 	bool is_shipped;   /* part of the target's image */
 	bool knows_base;   /* ${env}, ${user} and ${workdir} are the image's */
 	bool sets_workdir; /* a WORKDIR of the file came before */
@@ -58,6 +70,8 @@ struct df_lint {
 	struct stv_strs global_names; /* of all that is declared */
 	STV_VEC(struct lint_stage) stages;
 	struct lint_stage *stage; /* the one of the node; NULL before FROM */
+	size_t n_inherited;	  /* see LINT_MAX_INHERITED */
+	int says_yes; /* apt is configured somewhere: 0 not looked, -1 no */
 	STV_VEC(struct lint_edit) edits;
 	/* Commands of the RUN that is looked at. */
 	struct df_script script;

@@ -44,7 +44,8 @@ df_lint_note_copy(struct df_lint *l, const struct df_node *n)
 	const char *name;
 	size_t len;
 
-	if (l->is_off[DF_R_REPEATED_FILES] || n->n_args < 2)
+	if (l->is_off[DF_R_REPEATED_FILES] || n->n_args < 2 ||
+	    l->stage->copied.len >= LINT_MAX_COPIED)
 		return;
 	dest = df_lint_expand(l, n->args[n->n_args - 1].text);
 	if (dest == NULL)

@@ -62,19 +62,30 @@ may_say_yes(const struct df_script *s, const struct df_command *c)
 	return c->join == DF_JOIN_PIPE;
 }
 
+/* May a file that the build makes answer for good?  Looked for once. */
+static bool
+says_yes(struct df_lint *l)
+{
+	const char *text = l->o.file->source->text;
+
+	if (l->says_yes == 0)
+		l->says_yes = strstr(text, "Assume-Yes") != NULL ? 1 : -1;
+	return l->says_yes > 0;
+}
+
 void
 df_lint_apt_asks(struct df_lint *l, const struct df_node *n)
 {
 	const struct df_script *s = df_lint_script(l, n);
 
-	/* Somebody may have set it for good. */
-	if (s == NULL || strstr(l->o.file->source->text, "Assume-Yes") != NULL)
+	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->commands.len; i++) {
 		const struct df_command *c = &s->commands.v[i];
 		struct stv_diag *f;
 
-		if (!is_apt_verb(s, c, "install") || may_say_yes(s, c))
+		if (!is_apt_verb(s, c, "install") || may_say_yes(s, c) ||
+		    says_yes(l))
 			continue;
 		f = df_lint_add(l, DF_R_APT_ASKS,
 				df_lint_word_span(l, df_command_verb(s, c)),

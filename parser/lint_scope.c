@@ -99,14 +99,17 @@ declare(const struct df_lint *l, const char *text, struct stv_strs *env,
 	char *name = eq != NULL ? stv_xstrndup(text, (size_t)(eq - text))
 				: stv_xstrdup(text);
 	const char *value = has_args ? given(l, name) : NULL;
-	stv_auto_free char *expanded = NULL;
+	char *expanded = NULL;
 
-	if (value == NULL && eq != NULL)
-		value = expanded = expand(l, env, eq + 1);
+	if (value == NULL && eq != NULL) {
+		expanded = expand(l, env, eq + 1);
+		value = expanded;
+	}
 	if (value == NULL && l->stage != NULL)
 		value = stv_env_get(&l->global, name);
 	if (value != NULL)
 		stv_env_set(env, name, value);
+	free(expanded);
 	return name;
 }
 
@@ -194,6 +197,8 @@ add_stage(struct df_lint *l, const struct df_node *from)
 	if (from->n_args == 3)
 		st.name = lower(from->args[2].text);
 	*stv_vec_push(&l->stages) = st;
+	if (st.parent != SIZE_MAX)
+		l->stages.v[st.parent].n_children++;
 }
 
 void
@@ -244,10 +249,24 @@ take_base(struct df_lint *l, struct lint_stage *st)
 	df_lint_base_fini(&b);
 }
 
+/* A list that is copied, or moved where nobody else wants it. */
+static void
+take_list(const struct lint_stage *from, struct stv_strs *list,
+	  struct stv_strs *ret)
+{
+	if (from->n_children > 0) {
+		stv_strs_copy(ret, list);
+		return;
+	}
+	*ret = *list;
+	*list = (struct stv_strs){0};
+}
+
 /* Everything that a stage takes over from the one that it begins from. */
 static void
-take_parent(struct lint_stage *st, const struct lint_stage *from)
+take_parent(struct df_lint *l, struct lint_stage *st, struct lint_stage *from)
 {
+	from->n_children--;
 	st->knows_base = from->knows_base;
 	st->sets_workdir = from->sets_workdir;
 	st->has_shell = from->has_shell;
@@ -255,8 +274,27 @@ take_parent(struct lint_stage *st, const struct lint_stage *from)
 	st->is_root = from->is_root;
 	if (from->workdir != NULL)
 		st->workdir = stv_xstrdup(from->workdir);
-	stv_strs_copy(&st->env, &from->env);
-	stv_strs_copy(&st->declared, &from->declared);
+	if (from->n_children > 0)
+		l->n_inherited += from->env.len + from->declared.len;
+	if (l->n_inherited > LINT_MAX_INHERITED) {
+		st->knows_base = false;
+		return;
+	}
+	take_list(from, &from->env, &st->env);
+	take_list(from, &from->declared, &st->declared);
+}
+
+/* What no later stage wants of a stage that is over. */
+static void
+end_stage(struct lint_stage *st)
+{
+	for (size_t i = 0; i < st->copied.len; i++)
+		free(st->copied.v[i].path);
+	stv_vec_fini(&st->copied);
+	if (st->n_children > 0)
+		return;
+	stv_strs_clear(&st->env);
+	stv_strs_clear(&st->declared);
 }
 
 void
@@ -264,9 +302,11 @@ df_lint_begin_stage(struct df_lint *l, size_t i)
 {
 	struct lint_stage *st = &l->stages.v[i];
 
+	if (l->stage != NULL)
+		end_stage(l->stage);
 	l->stage = st;
 	if (st->parent != SIZE_MAX) {
-		take_parent(st, &l->stages.v[st->parent]);
+		take_parent(l, st, &l->stages.v[st->parent]);
 		return;
 	}
 	if (strcmp(st->base_name, "scratch") == 0) {
@@ -282,14 +322,11 @@ df_lint_begin_stage(struct df_lint *l, size_t i)
 void
 df_lint_fini_stage(struct lint_stage *st)
 {
-	for (size_t i = 0; i < st->copied.len; i++)
-		free(st->copied.v[i].path);
-	stv_vec_fini(&st->copied);
+	st->n_children = 0;
+	end_stage(st);
 	free(st->name);
 	free(st->base_name);
 	free(st->workdir);
-	stv_strs_clear(&st->env);
-	stv_strs_clear(&st->declared);
 }
 
 /* ---- steps ---------------------------------------------------------------*/

@@ -105,29 +105,46 @@ df_lint_from_as(struct df_lint *l, const struct df_node *n)
 			     stv_xstrdup(is_up ? "AS" : "as"));
 }
 
+/* By name, and the first one of a name first. */
+static int
+cmp_stages(const void *a, const void *b)
+{
+	const struct lint_stage *const *x = a, *const *y = b;
+	int rc = strcmp((*x)->name, (*y)->name);
+
+	return rc != 0 ? rc : ((*x)->index > (*y)->index) * 2 - 1;
+}
+
+static void
+report_duplicate(struct df_lint *l, const struct lint_stage *st,
+		 const struct lint_stage *first)
+{
+	struct stv_diag *f;
+
+	f = df_lint_add(l, DF_R_DUPLICATE_STAGE, st->from->args[2].span,
+			"there are two stages of the name '%s'", st->name);
+	stv_diag_related(f, first->from->args[2].span, "the first one");
+	stv_diag_hint(f, "The later one is used behind this place; give it "
+			 "another name.");
+}
+
 void
 df_lint_duplicates(struct df_lint *l)
 {
-	for (size_t i = 0; i < l->stages.len; i++) {
-		const struct lint_stage *st = &l->stages.v[i];
-		size_t first = 0;
-		struct stv_diag *f;
+	STV_VEC(const struct lint_stage *) named = {0};
+	size_t first = 0;
 
-		if (st->name == NULL)
-			continue;
-		while (l->stages.v[first].name == NULL ||
-		       strcmp(l->stages.v[first].name, st->name) != 0)
-			first++;
-		if (first == i)
-			continue;
-		f = df_lint_add(l, DF_R_DUPLICATE_STAGE, st->from->args[2].span,
-				"there are two stages of the name '%s'",
-				st->name);
-		stv_diag_related(f, l->stages.v[first].from->args[2].span,
-				 "the first one");
-		stv_diag_hint(f, "The later one is used behind this place; "
-				 "give it another name.");
-	}
+	for (size_t i = 0; i < l->stages.len; i++)
+		if (l->stages.v[i].name != NULL)
+			*stv_vec_push(&named) = &l->stages.v[i];
+	if (named.len > 0)
+		qsort(named.v, named.len, sizeof(*named.v), cmp_stages);
+	for (size_t i = 1; i < named.len; i++)
+		if (strcmp(named.v[i]->name, named.v[first]->name) == 0)
+			report_duplicate(l, named.v[i], named.v[first]);
+		else
+			first = i;
+	stv_vec_fini(&named);
 }
 
 void
@@ -183,7 +200,7 @@ hint_near(struct df_lint *l, struct stv_diag *f, const char *name)
 	STV_VEC(const char *) names = {0};
 	const char *near;
 
-	for (size_t i = 0; i < l->global_names.len; i++)
+	for (size_t i = 0; i < l->global_names.len && i < LINT_MAX_NAMES; i++)
 		*stv_vec_push(&names) = l->global_names.v[i];
 	*stv_vec_push(&names) = NULL;
 	near = df_nearest(name, names.v);

@@ -11,6 +11,7 @@
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/source.h"
 
@@ -23,22 +24,25 @@ static void
 hint_near(struct df_lint *l, struct stv_diag *f, const char *name)
 {
 	const struct stv_strs *env = &l->stage->env;
+	const struct stv_strs *args = &l->stage->declared;
+	const char *names[2 * LINT_MAX_NAMES + 1] = {NULL};
 	struct stv_strs known = {0};
-	STV_VEC(const char *) names = {0};
 	const char *near;
+	size_t n = 0;
 
-	for (size_t i = 0; i < env->len; i++)
+	if (l->diags->len >= STV_MAX_FINDINGS)
+		return; /* nobody sees it */
+	for (size_t i = 0; i < env->len && i < LINT_MAX_NAMES; i++)
 		stv_strs_add_n(&known, env->v[i], strcspn(env->v[i], "="));
-	stv_strs_copy(&known, &l->stage->declared);
-	for (size_t i = 0; i < known.len; i++)
-		*stv_vec_push(&names) = known.v[i];
-	*stv_vec_push(&names) = NULL;
-	near = df_nearest(name, names.v);
+	for (; n < known.len; n++)
+		names[n] = known.v[n];
+	for (size_t i = 0; i < args->len && i < LINT_MAX_NAMES; i++)
+		names[n++] = args->v[i];
+	near = df_nearest(name, names);
 	if (near != NULL)
 		stv_diag_hint(f, "Did you mean $%s?", near);
 	else
 		stv_diag_hint(f, "Set it by ARG or ENV before this place.");
-	stv_vec_fini(&names);
 	stv_strs_clear(&known);
 }
 
@@ -86,7 +90,7 @@ check_text(struct df_lint *l, const char *text, struct stv_span span,
 		stv_err_free(err);
 	else
 		free(ret);
-	for (size_t i = 0; i < unset.len; i++) {
+	for (size_t i = 0; i < unset.len && i < LINT_MAX_UNSET; i++) {
 		const char *name = unset.v[i];
 		bool is_known = stv_strs_has(&l->stage->declared, name) ||
 				(also != NULL && stv_strs_has(also, name));
