@@ -33,6 +33,7 @@ struct build_values {
 	const char *progress;
 	const char *shm_size;
 	const char *store_max;
+	bool is_check;
 	bool is_quiet;
 	bool no_cache;
 	bool no_sync;

@@ -31,18 +31,27 @@ add_pair(struct stv_pairs *pairs, const char *option, const char *text,
 	return 0;
 }
 
+int
+cmd_request_args(const struct stv_strs *args, struct stv_pairs *ret,
+		 struct stv_err **err)
+{
+	for (size_t i = 0; i < args->len; i++) {
+		const char *text = args->v[i];
+		const char *value =
+			strchr(text, '=') == NULL ? getenv(text) : NULL;
+
+		if (add_pair(ret, "--build-arg", text, value, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 take_args(const struct build_values *v, struct build_request *r,
 	  struct stv_err **err)
 {
-	for (size_t i = 0; i < v->build_args.len; i++) {
-		const char *text = v->build_args.v[i];
-		const char *value =
-			strchr(text, '=') == NULL ? getenv(text) : NULL;
-
-		if (add_pair(&r->args, "--build-arg", text, value, err) < 0)
-			return -1;
-	}
+	if (cmd_request_args(&v->build_args, &r->args, err) < 0)
+		return -1;
 	for (size_t i = 0; i < v->labels.len; i++)
 		if (add_pair(&r->labels, "--label", v->labels.v[i], "", err) <
 		    0)
@@ -364,6 +373,8 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_targets(r, err) < 0 || check_places(v, r, err) < 0)
 		return -1;
+	if (v->is_check)
+		r->call.kind = CMD_CALL_CHECK;
 	if (v->call != NULL && cmd_call_parse(v->call, &r->call, err) < 0)
 		return -1;
 	if (v->shm_size != NULL &&

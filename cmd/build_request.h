@@ -61,6 +61,13 @@ int cmd_request_make(const struct build_values *v, struct build_request *r,
 
 /* cmd_request_flag(r, name): is the build argument ${name} "1" or "true"? */
 bool cmd_request_flag(const struct build_request *r, const char *name);
+/*
+ * cmd_request_args(args, ret, err): values of --build-arg; those without a
+ * value have the environment's, or are left out.
+ * Errors: STV_E_USAGE.
+ */
+int cmd_request_args(const struct stv_strs *args, struct stv_pairs *ret,
+		     struct stv_err **err);
 
 /* cmd_request_fini(r): free the members. */
 void cmd_request_fini(struct build_request *r);

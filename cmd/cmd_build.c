@@ -4,11 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/bool.h"
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
 #include "core/event.h"
+#include "core/json.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/source.h"
 #include "core/stream.h"
@@ -16,10 +19,15 @@
 #include "builder/build.h"
 #include "cache/gc.h"
 #include "cache/store.h"
+#include "parser/ast.h"
+#include "parser/ignore.h"
+#include "parser/lint.h"
 
 #include "cmd/build_input.h"
 #include "cmd/build_opts.h"
 #include "cmd/build_request.h"
+#include "cmd/check.h"
+#include "cmd/cmd_check.h"
 #include "cmd/ctx.h"
 #include "cmd/export.h"
 #include "cmd/files.h"
@@ -38,6 +46,7 @@ struct build {
 	struct stv_sources *sources;
 	struct stv_diags diags;
 	size_t n_shown; /* of them */
+	struct stv_strs args; /* --build-arg, NAME=VALUE, for the linter */
 	struct cas_store *store;
 	struct cas_lease *lease;
 	struct stv_sink *sink;
@@ -84,7 +93,9 @@ load(struct build *b, const char *context, struct stv_err **err)
 	if (rc == 0)
 		rc = cmd_input_load(&b->in, b->v->file, b->sources, &b->diags,
 				    err);
-	show_findings(b);
+	/* Warnings wait until the linter has had a look at them. */
+	if (rc < 0)
+		show_findings(b);
 	return rc;
 }
 
@@ -179,6 +190,44 @@ take_targets(struct build *b, struct bld_opts *o)
 }
 
 /* Build it, or answer a question about it. */
+/* The stage that is built; of several the first; NULL: the last one. */
+static const char *
+first_stage(const struct build *b)
+{
+	return b->r.targets.list.len > 0 ? b->r.targets.list.v[0].stage : NULL;
+}
+
+/*
+ * BuildKit's rules, as it applies them in every build.  Their findings are
+ * shown at the end; with "# check=error=true" nothing is built.
+ */
+static int
+lint(struct build *b, struct stv_err **err)
+{
+	stv_auto(df_ignore) *ignore = NULL;
+	stv_auto(df_lint) *l = NULL;
+	struct stv_err *ignored = NULL;
+	struct check_input in = {
+		.file = b->in.file,
+		.sources = b->sources,
+		.store = b->store,
+		.build_args = &b->args,
+		.target = first_stage(b),
+		.platform = b->r.has_platform ? &b->r.platform : NULL,
+		.only_buildkit = true,
+	};
+
+	/* What is wrong in it is the builder's to say. */
+	if (b->in.ignore_file != 0 &&
+	    df_ignore_parse(b->sources, b->in.ignore_file, &ignore, &ignored) <
+		    0)
+		stv_err_free(ignored);
+	in.ignore = ignore;
+	if (cmd_check_begin(&in, &b->diags, &l, err) < 0)
+		return -1;
+	return df_lint_end(l, err);
+}
+
 static int
 execute(struct build *b, struct stv_err **err)
 {
@@ -213,6 +262,7 @@ execute(struct build *b, struct stv_err **err)
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
 	};
+
 	int rc;
 
 	take_targets(b, &o);
@@ -245,11 +295,15 @@ write_iidfile(const struct build *b, struct stv_err **err)
 static int
 write_metadata(const struct build *b, struct stv_err **err)
 {
-	stv_auto_buf text = STV_BUF_INIT((size_t)4 << 20);
+	stv_auto_buf text = STV_BUF_INIT((size_t)64 << 20);
+	const char *wanted = getenv("BUILDX_METADATA_WARNINGS");
+	json_t *warnings = NULL;
 
 	if (b->v->metadata_file == NULL)
 		return 0;
-	cmd_metadata_json(&b->made, &text);
+	if (wanted != NULL && stv_bool_parse(wanted, strlen(wanted)) == 1)
+		warnings = cmd_check_metadata(&b->diags, b->sources);
+	cmd_metadata_json(&b->made, warnings, &text);
 	return cmd_file_write(b->cx, b->v->metadata_file, stv_buf_str(&text),
 			      text.len, err);
 }
@@ -329,6 +383,8 @@ build(struct build *b, const char *context, struct stv_err **err)
 
 	if (rc == 0 && !is_call(b))
 		rc = open_store(b, err);
+	if (rc == 0 && !is_call(b))
+		rc = lint(b, err);
 	if (rc == 0)
 		rc = execute(b, err);
 	if (rc == 0 && !is_call(b))
@@ -363,6 +419,10 @@ static void
 begin(struct build *b)
 {
 	b->sources = stv_sources_new();
+	b->diags.max = STV_MAX_FINDINGS;
+	for (size_t i = 0; i < b->r.args.len; i++)
+		stv_env_set(&b->args, b->r.args.v[i].name,
+			    b->r.args.v[i].value);
 	b->sink = stv_sink_fd(STDERR_FILENO);
 	b->ui = ui_new(&(struct ui_opts){
 		.mode = b->r.ui,
@@ -388,10 +448,37 @@ end(struct build *b)
 	free(b->made.written);
 	cmd_input_fini(&b->in);
 	cas_store_close(b->store);
+	stv_strs_clear(&b->args);
 	stv_diags_fini(&b->diags);
 	ui_free(b->ui);
 	stv_sink_close(b->sink);
 	stv_sources_free(b->sources);
+}
+
+/* The same as 'stave check'; the exit status or -1. */
+static int
+run_check(struct build *b, const char *context, struct stv_err **err)
+{
+	const struct cmd_check c = {
+		.context = context,
+		.file = b->v->file,
+		.build_args = b->args,
+		.target = first_stage(b),
+		.platform = b->r.platform,
+		.format = b->r.call.format,
+	};
+	int status;
+
+	if (cmd_input_needs_store(context)) {
+		stv_fail(err, STV_E_USAGE,
+			 "--check looks at files that are here, and '%s' is "
+			 "not",
+			 context);
+		stv_err_hint(*err, "Fetch it first, and check the directory.");
+		return -1;
+	}
+	status = cmd_check_run(b->cx, &c, err);
+	return b->r.call.ignores_status && status > 0 ? CMD_DONE : status;
 }
 
 static int
@@ -407,7 +494,9 @@ build_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 		rc = cmd_request_make(&v, &b.r, err);
 	if (rc == 0) {
 		begin(&b);
-		if (build(&b, argv[1], &failed) < 0)
+		if (b.r.call.kind == CMD_CALL_CHECK)
+			rc = status = run_check(&b, argv[1], err);
+		else if (build(&b, argv[1], &failed) < 0)
 			status = report(&b, failed);
 		stv_err_free(failed);
 		end(&b);

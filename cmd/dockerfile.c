@@ -29,9 +29,9 @@ cmd_print_diags(const struct stv_diags *d, const struct stv_sources *src)
 	for (size_t i = 0; i < d->len; i++)
 		stv_diag_render(&d->v[i], src, cmd_use_color(STDERR_FILENO),
 				&b);
-	if (d->n_errors + d->n_warnings > STV_MAX_DIAGS)
+	if (d->n_errors + d->n_warnings > d->len)
 		stv_buf_addf(&b, "... and %zu more\n",
-			     d->n_errors + d->n_warnings - STV_MAX_DIAGS);
+			     d->n_errors + d->n_warnings - d->len);
 	(void)stv_write_all(STDERR_FILENO, stv_buf_str(&b), b.len);
 }
 

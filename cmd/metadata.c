@@ -90,7 +90,8 @@ target_json(const struct cmd_made *made, size_t i)
 }
 
 void
-cmd_metadata_json(const struct cmd_made *made, struct stv_buf *ret)
+cmd_metadata_json(const struct cmd_made *made, json_t *warnings,
+		  struct stv_buf *ret)
 {
 	json_t *v;
 
@@ -106,6 +107,8 @@ cmd_metadata_json(const struct cmd_made *made, struct stv_buf *ret)
 				target_json(made, i));
 		}
 	}
+	if (warnings != NULL)
+		(void)json_object_set_new(v, "buildx.build.warnings", warnings);
 	stv_json_dump(v, ret);
 	stv_buf_addc(ret, '\n');
 	json_decref(v);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/bool.h"
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
@@ -177,24 +178,6 @@ unknown(const struct parse *p, const char *shown, const char *word,
 	return -1;
 }
 
-/* Go's strconv.ParseBool, which docker reads --flag=... with. */
-static int
-parse_bool(const char *s)
-{
-	static const char *const yes[] = {"1",	  "t",	  "T",
-					  "true", "TRUE", "True"};
-	static const char *const no[] = {"0",	  "f",	   "F",
-					 "false", "FALSE", "False"};
-
-	for (size_t i = 0; i < STV_ARRAY_LEN(yes); i++) {
-		if (strcmp(s, yes[i]) == 0)
-			return 1;
-		if (strcmp(s, no[i]) == 0)
-			return 0;
-	}
-	return -1;
-}
-
 static int
 later(const struct parse *p, const struct cmd_opt *o, struct stv_err **err)
 {
@@ -219,7 +202,7 @@ assign(struct parse *p, const struct cmd_opt *o, void *base, const char *value,
 	case CMD_KIND_MOOT:
 	case CMD_KIND_LATER:
 		if (value != NULL)
-			yes = parse_bool(value);
+			yes = stv_bool_parse(value, strlen(value));
 		if (yes < 0 && o->kind != CMD_KIND_LATER) {
 			stv_fail(err, STV_E_USAGE,
 				 "stave %s: --%s takes true or false, not '%s'",

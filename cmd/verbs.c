@@ -26,6 +26,7 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_why,
 	&cmd_verb_explain_ignore,
 	&cmd_verb_fsck,
+	&cmd_verb_check,
 	&cmd_verb_fmt,
 	&cmd_verb_parse,
 	&cmd_verb_version,

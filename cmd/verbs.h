@@ -9,6 +9,7 @@ struct stv_buf; /* core/buf.h */
 /* One per file cmd_*.c, which documents itself in the man page. */
 extern const struct cmd_verb cmd_verb_build;
 extern const struct cmd_verb cmd_verb_builder_prune;
+extern const struct cmd_verb cmd_verb_check;
 extern const struct cmd_verb cmd_verb_df;
 extern const struct cmd_verb cmd_verb_explain_ignore;
 extern const struct cmd_verb cmd_verb_fmt;

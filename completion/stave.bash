@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --annotation --build-arg --call --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
+	[build]='--add-host --annotation --build-arg --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'
@@ -23,6 +23,7 @@ declare -gA _stave_options=(
 	[explain-ignore]='--build-arg --file --format'
 	[fmt]='--check --diff'
 	[fsck]='--repair'
+	[check]='--build-arg --file --fix --format --image --platform --target'
 	[parse]='--format'
 	[version]='--format'
 )
@@ -78,12 +79,18 @@ _stave_images() {
 _stave_values() {
 	case $1 in
 	--progress) echo 'auto plain tty quiet none json rawjson' ;;
-	--call) echo 'build outline targets subrequests.describe' ;;
 	--network) echo 'host none' ;;
 	--isolation) echo 'auto root userns single chroot' ;;
 	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest= type=image type=cacheonly' ;;
 	--filter) echo 'dangling= reference= label= before= since= until=' ;;
-	--format) [[ $_stave_command == save ]] && echo 'oci docker' || echo 'json table' ;;
+	--format)
+		case $_stave_command in
+		save) echo 'oci docker' ;;
+		check) echo 'text json sarif' ;;
+		*) echo 'json table' ;;
+		esac
+		;;
+	--call) echo 'build check check,format=json outline targets subrequests.describe' ;;
 	esac
 }
 
@@ -102,7 +109,7 @@ _stave() {
 	elif [[ -z $words && -z $_stave_command && -n $_stave_group ]]; then
 		words=${_stave_groups[$_stave_group]}
 	elif [[ -z $words && -z $_stave_command ]]; then
-		words='build run images inspect history tag rmi prune save load import df logs why explain-ignore fsck fmt parse version help image builder buildx system'
+		words='build run images inspect history tag rmi prune save load import df logs why explain-ignore fsck check fmt parse version help image builder buildx system'
 	elif [[ -z $words ]]; then
 		case $_stave_command in
 		run | inspect | history | tag | rmi | save | why)

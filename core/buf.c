@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
+#include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -129,20 +132,10 @@ stv_buf_add_escaped(struct stv_buf *b, const char *p, size_t n)
 void
 stv_buf_add_base64(struct stv_buf *b, const void *p, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *in = p;
+	stv_auto_free unsigned char *out = stv_xmalloc(n / 3 * 4 + 5);
+	int len = EVP_EncodeBlock(out, p, (int)n);
 
-	for (size_t i = 0; i < n; i += 3) {
-		unsigned v = (unsigned)in[i] << 16;
-
-		v |= i + 1 < n ? (unsigned)in[i + 1] << 8 : 0;
-		v |= i + 2 < n ? (unsigned)in[i + 2] : 0;
-		stv_buf_addc(b, digits[v >> 18]);
-		stv_buf_addc(b, digits[(v >> 12) & 63]);
-		stv_buf_addc(b, i + 1 < n ? digits[(v >> 6) & 63] : '=');
-		stv_buf_addc(b, i + 2 < n ? digits[v & 63] : '=');
-	}
+	stv_buf_add(b, out, (size_t)len);
 }
 
 void

@@ -54,7 +54,10 @@ void stv_buf_addf(struct stv_buf *b, const char *fmt, ...)
  */
 void stv_buf_add_escaped(struct stv_buf *b, const char *p, size_t n);
 
-/* stv_buf_add_base64(b, p, n): append ${n} bytes as base64, with its '='. */
+/*
+ * stv_buf_add_base64(b, p, n): append ${n} bytes as base64, with its '='.
+ * Limits: what a length in int can count.
+ */
 void stv_buf_add_base64(struct stv_buf *b, const void *p, size_t n);
 
 /* stv_buf_truncate(b, len): keep the first ${len} bytes. */

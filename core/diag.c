@@ -60,6 +60,7 @@ struct stv_diag *
 stv_diags_add(struct stv_diags *d, enum stv_severity severity,
 	      struct stv_span span, const char *fmt, ...)
 {
+	size_t max = d->max != 0 ? d->max : STV_MAX_DIAGS;
 	struct stv_diag *f;
 	char *msg = NULL;
 	va_list ap;
@@ -69,12 +70,12 @@ stv_diags_add(struct stv_diags *d, enum stv_severity severity,
 	else if (severity == STV_SEV_WARNING)
 		d->n_warnings++;
 	/* One beyond the maximum is the scratch one that nobody shows. */
-	stv_vec_reserve(d, STV_MAX_DIAGS + 1);
-	if (d->len < STV_MAX_DIAGS) {
+	if (d->len < max) {
+		stv_vec_reserve(d, d->len + 2);
 		f = &d->v[d->len++];
 		d->v[d->len] = (struct stv_diag){0};
 	} else {
-		f = &d->v[STV_MAX_DIAGS];
+		f = &d->v[max];
 		diag_fini(f);
 	}
 	va_start(ap, fmt);
@@ -115,10 +116,41 @@ stv_diag_related(struct stv_diag *f, struct stv_span span, const char *label)
 }
 
 void
+stv_diags_drop(struct stv_diags *d, size_t i)
+{
+	if (d->v[i].severity == STV_SEV_WARNING)
+		d->n_warnings--;
+	diag_fini(&d->v[i]);
+	/* The scratch one behind the last moves along. */
+	memmove(&d->v[i], &d->v[i + 1], (d->len - i) * sizeof(d->v[0]));
+	d->v[d->len--] = (struct stv_diag){0};
+}
+
+/* Does ${a} stand behind ${b}? */
+static bool
+is_behind(struct stv_span a, struct stv_span b)
+{
+	return a.file != b.file ? a.file > b.file : a.begin > b.begin;
+}
+
+void
+stv_diags_sort(struct stv_diags *d, size_t from)
+{
+	for (size_t i = from + 1; i < d->len; i++) {
+		struct stv_diag one = d->v[i];
+		size_t k = i;
+
+		for (; k > from && is_behind(d->v[k - 1].span, one.span); k--)
+			d->v[k] = d->v[k - 1];
+		d->v[k] = one;
+	}
+}
+
+void
 stv_diags_fini(struct stv_diags *d)
 {
 	if (d->v != NULL)
-		for (size_t i = 0; i <= STV_MAX_DIAGS && i <= d->len; i++)
+		for (size_t i = 0; i <= d->len; i++)
 			diag_fini(&d->v[i]);
 	stv_vec_fini(d);
 	d->n_errors = d->n_warnings = 0;

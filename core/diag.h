@@ -39,11 +39,12 @@ struct stv_diag {
 	size_t n_related;
 };
 
-/* Findings in order of discovery; more than STV_MAX_DIAGS are only counted. */
+/* Findings in order of discovery; more than ${max} are only counted. */
 struct stv_diags {
 	struct stv_diag *v;
 	size_t len;
 	size_t cap;
+	size_t max;	   /* 0: STV_MAX_DIAGS */
 	size_t n_errors;   /* of all, also of those not kept */
 	size_t n_warnings; /* likewise */
 };
@@ -64,6 +65,15 @@ void stv_diag_hint(struct stv_diag *f, const char *fmt, ...)
 /* stv_diag_related(f, span, label): name another place. */
 void stv_diag_related(struct stv_diag *f, struct stv_span span,
 		      const char *label);
+
+/* stv_diags_drop(d, i): forget finding ${i}, which was no error. */
+void stv_diags_drop(struct stv_diags *d, size_t i);
+
+/*
+ * stv_diags_sort(d, from): those from number ${from} on in the order of their
+ * files and places; equal ones stay as they were found.
+ */
+void stv_diags_sort(struct stv_diags *d, size_t from);
 
 /* stv_diags_fini(d): free all findings. */
 void stv_diags_fini(struct stv_diags *d);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
 
 #include "core/buf.h"
 #include "core/cleanup.h"
@@ -233,10 +232,10 @@ stv_json_from_strs(const struct stv_strs *s)
 json_t *
 stv_json_base64(const void *p, size_t n)
 {
-	stv_auto_free unsigned char *out = stv_xmalloc(n / 3 * 4 + 5);
-	int len = EVP_EncodeBlock(out, p, (int)n);
+	stv_auto_buf b = STV_BUF_INIT(SIZE_MAX / 8);
 
-	return json_stringn((const char *)out, (size_t)len);
+	stv_buf_add_base64(&b, p, n);
+	return json_stringn(stv_buf_str(&b), b.len);
 }
 
 void

@@ -18,6 +18,10 @@
 #define STV_MAX_NESTING 64
 /* Findings shown for one file before the rest is only counted. */
 #define STV_MAX_DIAGS 20
+/* The same of a linter, whose output programs read too. */
+#define STV_MAX_FINDINGS 1000
+/* Entries of a context that a linter looks at before it gives up. */
+#define STV_MAX_LINT_ENTRIES 200000
 
 /* JSON from outside: manifest and index, config, depth; THREATS C11. */
 #define STV_MAX_MANIFEST ((size_t)4 << 20)

@@ -64,21 +64,6 @@ df_yyerror(const struct stv_span *at, yyscan_t scanner, const char *msg)
 	stv_diags_add(lex->diags, STV_SEV_ERROR, *at, "%s", msg);
 }
 
-/* Bring what was found since ${from} in the order of the file. */
-static void
-sort_diags(struct stv_diags *diags, size_t from)
-{
-	for (size_t i = from + 1; i < diags->len; i++) {
-		struct stv_diag d = diags->v[i];
-		size_t k = i;
-
-		for (; k > from && diags->v[k - 1].span.begin > d.span.begin;
-		     k--)
-			diags->v[k] = diags->v[k - 1];
-		diags->v[k] = d;
-	}
-}
-
 /* "3 errors", at the place of the first. */
 static int
 summarize(const struct stv_diags *diags, const struct stv_source *src,
@@ -231,7 +216,7 @@ parse(const struct stv_sources *sources, uint32_t file, check_fn *check,
 	f = make_file(&lex, src);
 	df_lex_fini(&lex);
 	check(f, diags);
-	sort_diags(diags, first);
+	stv_diags_sort(diags, first);
 	if (diags->n_errors > before) {
 		df_file_free(f);
 		return summarize(diags, src, before, err);

@@ -1,0 +1,17 @@
+/* parser/lint_same.h - does a corrected Dockerfile still say the same? */
+#ifndef STAVE_PARSER_LINT_SAME_H
+#define STAVE_PARSER_LINT_SAME_H
+
+#include <stdbool.h>
+
+struct df_file; /* parser/ast.h */
+
+/*
+ * df_lint_same(a, b): has ${b} the tree of ${a}, but for what corrections
+ * change: the case of keywords, AS, stage names and protocols, ENV and LABEL
+ * written with '=', and MAINTAINER as a label?  Values count as equal where
+ * they expand to the same.
+ */
+bool df_lint_same(const struct df_file *a, const struct df_file *b);
+
+#endif /* STAVE_PARSER_LINT_SAME_H */
