@@ -1,0 +1,1 @@
+echo x >'my file.txt'

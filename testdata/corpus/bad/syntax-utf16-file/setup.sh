@@ -1,0 +1,1 @@
+printf 'FROM busybox\n' | iconv -t UTF-16 >Dockerfile
