@@ -1,4 +1,4 @@
-mkdir -p r/bin r/etc r/tmp
+mkdir -p r/bin r/dev r/etc r/proc r/sys r/tmp
 cp /bin/busybox r/bin/busybox
 ln -s busybox r/bin/sh
 echo root:x:0:0::/:/bin/sh >r/etc/passwd
