@@ -49,12 +49,12 @@ hint_missing(int dir, const char *parent, const char *name,
 	const char *near;
 
 	read_names(dir, &names);
-	near = names.len > 0
-		       ? df_nearest(name, (const char *const *)names.v)
-		       : NULL;
+	near = names.len > 0 ? df_nearest(name, (const char *const *)names.v)
+			     : NULL;
 	if (near != NULL)
-		stv_err_hint(*err, "There is '%s%s'; mind upper and lower case "
-				   "too.",
+		stv_err_hint(*err,
+			     "There is '%s%s'; mind upper and lower case "
+			     "too.",
 			     parent, near);
 	else if (*parent == '\0')
 		stv_err_hint(*err, "A source is a path in the build context; "
@@ -65,8 +65,8 @@ hint_missing(int dir, const char *parent, const char *name,
 void
 bld_context_hint(int context_fd, const char *path, struct stv_err **err)
 {
-	stv_auto_fd dir = stv_fsat_open_beneath(context_fd, ".",
-						O_PATH | O_DIRECTORY, 0);
+	stv_auto_fd dir =
+		stv_fsat_open_beneath(context_fd, ".", O_PATH | O_DIRECTORY, 0);
 	const char *rest = path;
 
 	while (dir >= 0 && *rest != '\0') {

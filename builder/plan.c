@@ -108,8 +108,9 @@ check_reference(const char *text, struct stv_span span, struct stv_err **err)
 	if (strchr(text, '$') != NULL) {
 		stv_fail(err, STV_E_CHECK,
 			 "variables are not expanded here: '%s'", text);
-		stv_err_hint(*err, "Write 'FROM %s AS name' above, and that "
-				   "name here.",
+		stv_err_hint(*err,
+			     "Write 'FROM %s AS name' above, and that "
+			     "name here.",
 			     text);
 		return at(err, span);
 	}

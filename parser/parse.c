@@ -48,8 +48,9 @@ df_report_unknown(struct df_lex *lex, struct stv_span at, const char *name)
 	else if (!lex->has_known)
 		stv_diag_hint(f, "A Dockerfile begins with 'FROM image'.");
 	else if (strcmp(name, "EOF") == 0 || strcmp(name, "EOT") == 0)
-		stv_diag_hint(f, "No heredoc is open here; RUN, COPY and ADD "
-				 "open one with '<<%s'.",
+		stv_diag_hint(f,
+			      "No heredoc is open here; RUN, COPY and ADD "
+			      "open one with '<<%s'.",
 			      name);
 	else
 		stv_diag_hint(f,

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 mkdir d
 head -c 100000 /dev/urandom >d/f
 tar -czf whole.tar.gz d

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 {
 	printf 'FROM busybox\nRUN true'
 	for i in $(seq 60); do

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 mkdir -p r/opt/r/bin s/pkg-1.0 p
 echo b >r/opt/r/bin/b
 chmod 755 r/opt/r/bin/b

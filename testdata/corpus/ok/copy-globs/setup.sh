@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 echo s >'with space.txt'
 echo o >'other file'
 echo sp >space

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 mkdir -p r/bin r/dev r/etc r/proc r/sys r/tmp
 cp /bin/busybox r/bin/busybox
 ln -s busybox r/bin/sh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 mkdir -p wordpress/wp-content
 echo '<?php' >wordpress/index.php
 chmod 700 wordpress/wp-content
