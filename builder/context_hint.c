@@ -16,7 +16,7 @@
 
 #include "builder/context.h"
 
-/* Names of one directory that are compared; beyond them none is proposed. */
+/* In a directory of so many names none is proposed. */
 #define MAX_NAMES 4096
 
 /* The names in a directory, as far as they are compared. */
@@ -49,8 +49,9 @@ hint_missing(int dir, const char *parent, const char *name,
 	const char *near;
 
 	read_names(dir, &names);
-	near = names.len > 0 ? df_nearest(name, (const char *const *)names.v)
-			     : NULL;
+	near = names.len > 0 && names.len < MAX_NAMES
+		       ? df_nearest(name, (const char *const *)names.v)
+		       : NULL;
 	if (near != NULL)
 		stv_err_hint(*err,
 			     "There is '%s%s'; mind upper and lower case "
