@@ -6,7 +6,8 @@ scripts=()
 while IFS= read -r f; do
 	[ -f "$f" ] || continue
 	case $f in
-	testdata/e2e/*) continue ;; # setup.sh of a case is a list of commands
+	# setup.sh of a case is a list of commands, its context is data
+	testdata/e2e/* | testdata/corpus/*) continue ;;
 	*.sh) scripts+=("$f") ;;
 	*.*) ;;
 	*) if head -c 100 "$f" | head -n 1 | grep -qaE '^#!.*\b(ba)?sh\b'; then scripts+=("$f"); fi ;;

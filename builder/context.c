@@ -438,6 +438,7 @@ context_explain(struct bld_source *s, const char *path, struct stv_err **err)
 	struct df_ignore_hit hit = {0};
 	stv_auto_fd fd = -1;
 
+	bld_context_hint(ctx->fd, path, err);
 	if (ctx->opts.ignore == NULL || *path == '\0')
 		return;
 	fd = stv_fsat_open_beneath(ctx->fd, path, O_PATH | O_NOFOLLOW, 0);

@@ -93,6 +93,13 @@ int bld_context_digest(struct bld_context *ctx, const char *path,
  */
 struct bld_source *bld_context_source(struct bld_context *ctx);
 
+/*
+ * bld_context_hint(context_fd, path, err): *err says that ${path} (cleaned)
+ * is not in the context; add a hint: a name like it, or a link that leads
+ * nowhere.  No hint where there is nothing to say.
+ */
+void bld_context_hint(int context_fd, const char *path, struct stv_err **err);
+
 STV_DEFINE_CLEANUP(bld_context, bld_context_close);
 
 #endif /* STAVE_BUILDER_CONTEXT_H */

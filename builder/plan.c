@@ -126,6 +126,15 @@ check_reference(const char *text, struct stv_span span, struct stv_err **err)
 {
 	reg_auto_ref ref = {0};
 
+	if (strchr(text, '$') != NULL) {
+		stv_fail(err, STV_E_CHECK,
+			 "variables are not expanded here: '%s'", text);
+		stv_err_hint(*err,
+			     "Write 'FROM %s AS name' above, and that "
+			     "name here.",
+			     text);
+		return at(err, span);
+	}
 	if (reg_ref_parse(text, &ref, err) < 0) {
 		stv_wrap(err, "'%s' is neither a stage nor an image name",
 			 text);

@@ -22,8 +22,8 @@
 #include "builder/overlay.h"
 #include "builder/user.h"
 
-/* How much of an instruction a failure's message repeats, escaped. */
-#define SHOWN_BYTES ((size_t)32768)
+/* How much of an instruction a failure's message repeats, before escaping. */
+#define SHOWN_BYTES ((size_t)400)
 
 /* What a RUN executes. */
 struct command {
@@ -199,15 +199,30 @@ script_mount(const struct command *c, const struct bld_overlay *w,
 	return 0;
 }
 
+/* The command as a message names it: in one line, and not the whole script. */
+static void
+add_command(struct stv_buf *out, const char *text)
+{
+	size_t n = strlen(text), shown = n;
+
+	if (n > SHOWN_BYTES) {
+		shown = SHOWN_BYTES;
+		while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
+			shown--;
+	}
+	stv_buf_add_escaped(out, text, shown);
+	if (shown < n)
+		stv_buf_adds(out, "...");
+}
+
 static int
 failed_command(const struct bld_stage *st, const struct bld_step *step,
 	       const struct sbx_status *s, struct stv_err **err)
 {
 	const struct bld_build *b = st->b;
-	stv_auto_buf shown = STV_BUF_INIT(SHOWN_BYTES);
+	stv_auto_buf shown = STV_BUF_INIT(8 * SHOWN_BYTES);
 
-	stv_buf_add_escaped(&shown, step->node->original,
-			    strlen(step->node->original));
+	add_command(&shown, step->node->original);
 	if (s->exec_error != NULL)
 		stv_fail(err, STV_E_STEP_FAILED, "%s: exit code %d: %s",
 			 stv_buf_str(&shown), s->exit_code, s->exec_error);

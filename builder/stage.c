@@ -475,6 +475,9 @@ do_triggers(struct bld_stage *st, struct stv_err **err)
 		}
 		if (r == 0)
 			r = do_step(st, &step, err);
+		if (r < 0 && stv_err_code(*err) != STV_E_CANCELLED)
+			stv_wrap(err, "ONBUILD trigger %zu of '%s'", i + 1,
+				 st->from->args[0].text);
 		bld_step_fini(&step);
 	}
 	stv_strs_clear(&triggers);

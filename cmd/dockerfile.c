@@ -61,9 +61,16 @@ read_whole(const char *path, struct stv_buf *ret, struct stv_err **err)
 		struct stat st;
 
 		fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return stv_fail_errno_as(err, STV_E_INPUT, errno,
-						 "cannot read %s", path);
+		if (fd < 0 || fstat(fd, &st) < 0) {
+			stv_fail_errno_as(err, STV_E_INPUT, errno,
+					  "cannot read %s", path);
+			if (*path != '/')
+				stv_err_hint(*err, "A relative name is taken "
+						   "from the current "
+						   "directory, not from the "
+						   "context.");
+			return -1;
+		}
 		if (!S_ISREG(st.st_mode))
 			return stv_fail(err, STV_E_INPUT,
 					"%s is not a regular file", path);

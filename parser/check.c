@@ -3,9 +3,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/source.h"
 
 #include "parser/heredoc.h"
@@ -65,6 +67,21 @@ error_at(struct stv_diags *diags, struct stv_span span, const char *msg)
 	return stv_diags_add(diags, STV_SEV_ERROR, span, "%s", msg);
 }
 
+/* Which flags there are instead. */
+static void
+hint_flags(struct stv_diag *d, const char *kind, const char *const *names)
+{
+	stv_auto_buf list = STV_BUF_INIT(STV_MAX_LINE);
+
+	if (names[0] == NULL) {
+		stv_diag_hint(d, "%s has no flags.", kind);
+		return;
+	}
+	for (size_t i = 0; names[i] != NULL; i++)
+		stv_buf_addf(&list, "%s--%s", i == 0 ? "" : ", ", names[i]);
+	stv_diag_hint(d, "%s has %s.", kind, stv_buf_str(&list));
+}
+
 static void
 report_unknown_flag(const struct df_node *n, const struct df_flag *f,
 		    struct stv_diags *diags)
@@ -82,8 +99,7 @@ report_unknown_flag(const struct df_node *n, const struct df_flag *f,
 	}
 	d = stv_diags_add(diags, STV_SEV_ERROR, f->name_span,
 			  "unknown flag --%s of %s", f->name, kind);
-	if (names[0] == NULL)
-		stv_diag_hint(d, "%s has no flags.", kind);
+	hint_flags(d, kind, names);
 }
 
 static const char *const network_modes[] = {"default", "none", "host", NULL};
@@ -208,7 +224,10 @@ check_from(const struct df_node *n, struct stv_diags *diags)
 
 		d = error_at(diags, n->n_args > 0 ? n->args[odd].span : n->span,
 			     "FROM takes an image, or an image, AS and a name");
-		stv_diag_hint(d, "Write 'FROM image' or 'FROM image AS name'.");
+		stv_diag_hint(d, n->n_args > 1 && n->args[1].text[0] == '#'
+					 ? "A comment has a line of its own."
+					 : "Write 'FROM image' or 'FROM image "
+					   "AS name'.");
 		return;
 	}
 	if (!is_stage_name(n->args[2].text)) {

@@ -63,6 +63,15 @@ syntax_error(struct scan *s, const char *what)
 	return stv_fail(s->err, STV_E_CHECK, "%s", what);
 }
 
+static int
+missing_brace(struct scan *s)
+{
+	(void)syntax_error(s, "missing '}'");
+	stv_err_hint(*s->err, "Close the ${ in the same word; a word ends at a "
+			      "blank that is not quoted.");
+	return -1;
+}
+
 /* ---- words ---------------------------------------------------------------*/
 
 /* End the current word, if there is anything in it. */
@@ -183,9 +192,12 @@ require(struct scan *s, const struct modifier *m, struct stv_buf *out)
 static int
 unsupported(struct scan *s, const struct modifier *m)
 {
-	return stv_fail(s->err, STV_E_CHECK,
-			"unsupported modifier (%s%c) in substitution",
-			m->null_is_unset ? ":" : "", m->op);
+	stv_fail(s->err, STV_E_CHECK,
+		 "unsupported modifier (%s%c) in substitution",
+		 m->null_is_unset ? ":" : "", m->op);
+	stv_err_hint(*s->err, "Behind the name there may be :- - :+ + :? ? "
+			      "# ## %% %%%% / or //.");
+	return -1;
 }
 
 static int
@@ -228,7 +240,7 @@ modified(struct scan *s, const char *name, struct stv_buf *out)
 		s->pos++;
 	}
 	if (at_end(s))
-		return syntax_error(s, "missing '}'");
+		return missing_brace(s);
 	m.op = s->text[s->pos++];
 	if (!m.null_is_unset && strchr("+-?#%", m.op) == NULL)
 		return unsupported(s, &m);
@@ -280,12 +292,12 @@ braced(struct scan *s, struct stv_buf *out)
 	const char *value;
 
 	if (at_end(s))
-		return syntax_error(s, "missing '}'");
+		return missing_brace(s);
 	if (strchr("{}:", peek(s)) != NULL)
 		return syntax_error(s, "bad substitution");
 	read_name(s, &name);
 	if (at_end(s))
-		return syntax_error(s, "missing '}'");
+		return missing_brace(s);
 	if (peek(s) == '/') {
 		s->pos++;
 		return replaced(s, stv_buf_str(&name), out);
@@ -336,6 +348,22 @@ dollar(struct scan *s, struct stv_buf *out)
 
 /* ---- quotes --------------------------------------------------------------*/
 
+/* A quote that is never closed; one that is meant itself must be escaped. */
+static int
+unclosed(struct scan *s, const char *kind, char quote)
+{
+	stv_fail(s->err, STV_E_CHECK,
+		 "unexpected end of statement while looking for matching "
+		 "%s-quote",
+		 kind);
+	stv_err_hint(*s->err,
+		     "Close the quote in the same word, or write %c%c for one "
+		     "that is part of the text; names with blanks in COPY, "
+		     "ADD and VOLUME need the JSON form.",
+		     s->x->escape, quote);
+	return -1;
+}
+
 static int
 single_quoted(struct scan *s, struct stv_buf *out)
 {
@@ -345,8 +373,7 @@ single_quoted(struct scan *s, struct stv_buf *out)
 
 	if (end == NULL) {
 		s->pos = s->len;
-		return syntax_error(s, "unexpected end of statement while "
-				       "looking for matching single-quote");
+		return unclosed(s, "single", '\'');
 	}
 	stv_buf_add(out, begin - is_raw,
 		    (size_t)(end - begin) + (is_raw ? 2 : 0));
@@ -401,8 +428,7 @@ double_quoted(struct scan *s, struct stv_buf *out)
 		else
 			stv_buf_addc(out, c);
 	}
-	return syntax_error(s, "unexpected end of statement while looking for "
-			       "matching double-quote");
+	return unclosed(s, "double", '"');
 }
 
 /* "<<" and the blanks behind it belong to one word (a heredoc's tag). */
@@ -507,7 +533,7 @@ expand_until(struct scan *s, char stop, bool raw_escapes, struct words *words,
 	if (stop == '/')
 		return syntax_error(s, "missing '/' in a ${V/p/r}");
 	if (stop != '\0')
-		return syntax_error(s, "missing '}'");
+		return missing_brace(s);
 	return 0;
 }
 

@@ -105,6 +105,7 @@ df_lex_keyword(struct df_lex *lex, size_t begin, size_t end)
 		queue_error(lex, begin, end);
 		return false;
 	}
+	lex->has_known = true;
 	if (lex->in_trigger && lex->kind == DF_ONBUILD) {
 		stv_diags_add(lex->diags, STV_SEV_ERROR,
 			      df_lex_at(lex, begin, end),

@@ -93,6 +93,7 @@ struct df_lex {
 	size_t cut;   /* an escape character at the end of the line */
 	enum df_kind kind;
 	bool is_known;	 /* ${kind} is set */
+	bool has_known;	 /* it has been set once */
 	bool has_type;	 /* HEALTHCHECK's type has been read */
 	bool in_trigger; /* behind an ONBUILD */
 	bool is_json;

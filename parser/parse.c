@@ -15,6 +15,14 @@
 
 /* ---- messages ------------------------------------------------------------*/
 
+/* What git writes around the sides of a conflict. */
+static bool
+is_merge_marker(const char *word)
+{
+	return strlen(word) == 7 && *word != '\0' &&
+	       strchr("<|=>", *word) != NULL && strspn(word, "<|=>") == 7;
+}
+
 void
 df_report_unknown(struct df_lex *lex, struct stv_span at, const char *name)
 {
@@ -24,7 +32,8 @@ df_report_unknown(struct df_lex *lex, struct stv_span at, const char *name)
 
 	for (int i = 0; i < DF_N_KINDS; i++)
 		names[i] = df_kind_name((enum df_kind)i);
-	near = df_nearest(name, names);
+	/* Two letters are near to anything: rather a command, as cd or cp. */
+	near = strlen(name) > 2 ? df_nearest(name, names) : NULL;
 	if (near != NULL) {
 		stv_diags_add(lex->diags, STV_SEV_ERROR, at,
 			      "unknown instruction '%s'; did you mean '%s'?",
@@ -33,10 +42,22 @@ df_report_unknown(struct df_lex *lex, struct stv_span at, const char *name)
 	}
 	f = stv_diags_add(lex->diags, STV_SEV_ERROR, at,
 			  "unknown instruction '%s'", name);
-	stv_diag_hint(f,
-		      "To continue the instruction above, end its last line "
-		      "with '%c'.",
-		      lex->reader.escape);
+	if (is_merge_marker(name))
+		stv_diag_hint(f, "An unfinished merge left this line; keep one "
+				 "side and take the markers away.");
+	else if (!lex->has_known)
+		stv_diag_hint(f, "A Dockerfile begins with 'FROM image'.");
+	else if (strcmp(name, "EOF") == 0 || strcmp(name, "EOT") == 0)
+		stv_diag_hint(f,
+			      "No heredoc is open here; RUN, COPY and ADD "
+			      "open one with '<<%s'.",
+			      name);
+	else
+		stv_diag_hint(f,
+			      "A command needs RUN in front of it; to continue "
+			      "the instruction above, end its last line with "
+			      "'%c'.",
+			      lex->reader.escape);
 }
 
 void

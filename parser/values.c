@@ -179,6 +179,9 @@ df_check_signal(const char *text, struct stv_err **err)
 	near = df_nearest(name, signal_names);
 	if (near != NULL)
 		stv_err_hint(*err, "Did you mean SIG%s?", near);
+	else
+		stv_err_hint(*err, "Write a name such as SIGTERM, or a "
+				   "number.");
 	return -1;
 }
 
@@ -314,8 +317,7 @@ df_check_retries(const char *text, int *ret, struct stv_err **err)
 		n = strtol(text, &end, 10);
 		if (isspace((unsigned char)*text) || *end != '\0' ||
 		    errno != 0 || n > INT32_MAX || n < INT32_MIN)
-			return stv_fail(err, STV_E_CHECK,
-					"'%s' is no number of retries", text);
+			goto bad;
 	}
 	if (n < 0)
 		return stv_fail(err, STV_E_CHECK,
@@ -324,4 +326,8 @@ df_check_retries(const char *text, int *ret, struct stv_err **err)
 				n);
 	*ret = (int)n;
 	return 0;
+bad:
+	stv_fail(err, STV_E_CHECK, "'%s' is no number of retries", text);
+	stv_err_hint(*err, "Write it like --retries=3.");
+	return -1;
 }
