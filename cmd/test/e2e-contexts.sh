@@ -63,6 +63,7 @@ tree() { # what the build of "$@" makes, in the file tree
 
 steps() { grep -c '^#[0-9]* DONE' "$1" || true; }
 
+# shellcheck disable=SC2031 # each case has a store of its own
 empty_tmp() { e2e_same "left in tmp/" "$(ls -A "$STAVE_ROOT/tmp")" ""; }
 
 # --- archives -----------------------------------------------------------------------------------------------------
@@ -82,6 +83,7 @@ archive_kind() { # OPTION: a tar of this kind is the directory, and is cached
     make_context
     tar -C ctx --owner=0 --group=0 "$1" -cf ctx.t .
     want=$(SOURCE_DATE_EPOCH=1 "$STAVE" build -q ctx)
+    # shellcheck disable=SC2031
     export STAVE_ROOT=$PWD/.other
     got=$(SOURCE_DATE_EPOCH=1 "$STAVE" build -q - <ctx.t)
     e2e_same "image of stdin" "$got" "$want"
