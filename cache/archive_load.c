@@ -596,11 +596,12 @@ cas_load_image(struct cas_store *s, int dirfd, const struct oci_descriptor *d,
 {
 	const struct cas_load_opts opts = {.listener = NULL};
 	struct load ld = {.store = s, .opts = &opts};
+	struct load_stage stage = {.docs_size = 0};
 	struct cas_loaded got = {0};
-	int r;
+	int r = cas_stage_layout(s, dirfd, &d->digest, platform, &stage, err);
 
+	ld.stage = stage;
 	stv_platform_copy(&ld.host, platform);
-	r = cas_stage_layout(s, dirfd, &d->digest, platform, &ld.stage, err);
 	if (r == 0)
 		r = read_descriptor(&ld, d, err);
 	if (r == 0)

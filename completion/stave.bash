@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --annotation --build-arg --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --shm-size --store-max --tag --target --ulimit'
+	[build]='--add-host --allow --annotation --build-arg --build-context --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'

@@ -69,7 +69,7 @@ become(const struct proc *p, int in, int out, int errors)
 	for (size_t i = 0; i < STV_ARRAY_LEN(ignored); i++)
 		(void)signal(ignored[i], SIG_DFL);
 	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(errors, 2) >= 0 &&
 	    (p->o->dirfd < 0 || fchdir(p->o->dirfd) == 0) &&
 	    syscall(SYS_close_range, 3U, ~0U, 0U) == 0)

@@ -59,6 +59,7 @@ PAGES = {
     "/context.tar.bz2": (200, {}, context_tar("bz2")),
     "/context.tar.xz": (200, {}, context_tar("xz")),
     "/Dockerfile": (200, {"Last-Modified": MODIFIED}, b"FROM busybox\nCOPY context /made-of\nRUN ls -l / > /dev/null\n"),
+    "/Dockerfile-scratch": (200, {"Last-Modified": MODIFIED}, b"FROM scratch\nCOPY context /\n"),
     "/Dockerfile.copies": (200, {}, b"FROM busybox\nCOPY local /here\n"),
     "/Dockerfile.bad": (200, {}, b"FROM busybox\nCOPPY a /b\n"),
     "/gone": (404, {}, b"no such page\n"),
