@@ -2,6 +2,7 @@
 # packages: openssh-client busybox-static python3 procps
 # RUN --mount: what a recorded case cannot show. Caches between builds and beside each other, secrets that are found
 # nowhere, a real ssh agent, hostile targets and sources, --allow. Needs root; skipped without.
+# shellcheck disable=SC2016,SC2031 # what a RUN's shell expands; each case has its own store
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
