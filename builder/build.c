@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/context.h"
+#include "builder/redact.h"
 
 void
 bld_result_fini(struct bld_result *r)
@@ -148,6 +149,7 @@ build_fini(struct bld_build *b)
 	bld_context_close(b->context);
 	df_ignore_free(b->ignore);
 	sbx_close(b->sbx);
+	bld_redact_free(b->redact);
 	stv_close_p(&b->wake_fd);
 	stv_close_p(&b->log_dir);
 	/* Logs are there where something ran. */
@@ -179,6 +181,7 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 	(void)pthread_mutex_init(&b.lock, NULL);
 	(void)pthread_mutex_init(&b.context_lock, NULL);
 	(void)pthread_cond_init(&b.changed, NULL);
+	b.redact = bld_redact_new(o->secrets, o->n_secrets);
 	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
 			  : bld_plan(&b, err);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "cache/toc.h"
+#include "core/buf.h"
 #include "core/diag.h"
 #include "core/event.h"
 #include "core/oci.h"
@@ -27,6 +28,7 @@
 #include "builder/sandbox/sandbox.h"
 
 struct bld_context;
+struct bld_redact; /* builder/redact.h */
 struct key;
 
 /* Where a stage begins. */
@@ -99,6 +101,7 @@ struct bld_command {
 	bool is_started;
 	bool is_done;
 	bool out_open, err_open;
+	struct stv_buf held[2]; /* of the two streams: builder/redact.h */
 	struct bld_command *next;
 };
 
@@ -118,6 +121,7 @@ struct bld_build {
 	struct df_ignore *ignore;
 	struct sbx *sbx;
 	struct bld_command *commands;
+	struct bld_redact *redact; /* NULL: there are no secrets */
 	char *id;
 	int log_dir;
 	uint32_t n_ids;

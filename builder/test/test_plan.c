@@ -18,7 +18,7 @@ static const struct refusal refusals[] = {
 	{"FROM scratch\nRUN --mount=from=two,target=/x true\n"
 	 "FROM scratch AS two\n",
 	 STV_E_CHECK, "no stage 'two' before this one"},
-	{"FROM scratch\nRUN --mount=from=:bad:,target=/x true\n", STV_E_CHECK,
+	{"FROM scratch\nRUN --mount=from=:bad:,target=/x true\n", STV_E_USAGE,
 	 "neither a stage nor an image"},
 	{"FROM scratch\nRUN --device=x true\n", STV_E_CHECK,
 	 "RUN --device is not supported"},

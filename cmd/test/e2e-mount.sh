@@ -411,6 +411,18 @@ secrets_are_found_nowhere() {
     wait "$pid"
 }
 
+# Whoever prints one by mistake shows stars.
+secrets_are_not_shown() {
+    begin
+    printf 'hidden-%s\n' value >secret
+    dockerfile 'RUN --mount=type=secret,id=s cat /run/secrets/s; echo begin-$(cat /run/secrets/s)-end; base64 /run/secrets/s; echo done' \
+        'RUN --mount=type=secret,id=s,env=TOKEN,required sh -xc "echo $TOKEN >&2; exit 4"'
+    e2e_exits 3 "$STAVE" build --progress plain --secret id=s,src=secret c
+    e2e_has "output" "$E2E_ERR" "begin-****-end"
+    e2e_has "output" "$E2E_ERR" "done"
+    if grep -rE 'hidden-value|aGlkZGVuLXZhbHVl' .e2e-err "$STAVE_ROOT"; then e2e_fail "it is shown"; fi
+}
+
 secrets_are_no_part_of_the_key() {
     begin
     dockerfile 'RUN --mount=type=secret,id=s wc -c </run/secrets/s >/n'
@@ -567,7 +579,7 @@ for name in survives_no_cache is_no_part_of_the_key goes_with_prune goes_for_the
     waiting_is_interrupted a_killed_fill_leaves_nothing ids_are_no_paths namespaces_keep_caches_apart \
     the_context_stays_as_it_is a_plain_context_is_no_copy what_is_mounted_is_in_the_key an_equal_stage_disturbs_nobody \
     a_context_that_changes_is_not_recorded nothing_else_is_mounted links_stay_inside a_moved_stub_touches_no_host_file \
-    swapped_while_mounted secrets_are_found_nowhere secrets_are_no_part_of_the_key secrets_from_everywhere \
+    swapped_while_mounted secrets_are_found_nowhere secrets_are_not_shown secrets_are_no_part_of_the_key secrets_from_everywhere \
     an_agent_lists_and_signs an_agent_for_another_user ssh_options insecure_needs_allow insecure_is_insecure \
     network_of_a_run; do
     e2e_case "$name" "$name"
