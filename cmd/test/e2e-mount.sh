@@ -240,7 +240,12 @@ a_plain_context_is_no_copy() {
     dockerfile 'RUN --mount=target=/m grep " /m " /proc/self/mountinfo >/n'
     tree t
     e2e_has "mount" "$(cat t/n)" "$PWD/c /m ro,"
-    chown 7 c/a
+    chown -R 7:8 c
+    dockerfile 'RUN --mount=target=/m grep " /m " /proc/self/mountinfo >/n; stat -c "%u:%g" /m /m/a >>/n; touch /m/a || echo refused >>/n'
+    tree t3
+    e2e_has "one owner" "$(cat t3/n)" "$PWD/c /m ro,"
+    e2e_same "is root" "$(tail -n 3 t3/n)" $'0:0\n0:0\nrefused'
+    chown 9 c/a
     tree t2 --no-cache
     e2e_has "mount of a copy" "$(cat t2/n)" "$STAVE_ROOT/tmp/"
     e2e_same "left in tmp" "$(find "$STAVE_ROOT/tmp" -mindepth 1 | wc -l)" 0
