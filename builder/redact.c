@@ -28,14 +28,14 @@ struct bld_redact {
 	size_t max;
 };
 
-/* Takes: ${text}. */
+/* Takes: what ${p} holds. */
 static void
-add(struct bld_redact *r, char *text, size_t len)
+add(struct bld_redact *r, struct pattern p)
 {
-	*stv_vec_push(&r->list) = (struct pattern){text, len};
-	r->may_begin[(unsigned char)text[0]] = true;
-	if (len > r->max)
-		r->max = len;
+	*stv_vec_push(&r->list) = p;
+	r->may_begin[(unsigned char)p.text[0]] = true;
+	if (p.len > r->max)
+		r->max = p.len;
 }
 
 /* Whole groups only: what the last one becomes depends on what follows. */
@@ -47,7 +47,7 @@ add_base64(struct bld_redact *r, const char *data, size_t len)
 
 	(void)EVP_EncodeBlock((unsigned char *)text,
 			      (const unsigned char *)data, (int)whole);
-	add(r, text, whole / 3 * 4);
+	add(r, (struct pattern){text, whole / 3 * 4});
 }
 
 struct bld_redact *
@@ -65,7 +65,7 @@ bld_redact_new(const struct bld_secret *secrets, size_t n)
 			len--;
 		if (len < MIN_SECRET)
 			continue;
-		add(r, stv_xmemdup(data, len), len);
+		add(r, (struct pattern){stv_xmemdup(data, len), len});
 		add_base64(r, data, len);
 	}
 	if (r->list.len > 0)
