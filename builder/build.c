@@ -18,6 +18,7 @@
 #include "builder/build_internal.h"
 #include "builder/context.h"
 #include "builder/journal.h"
+#include "builder/redact.h"
 #include "builder/remote.h"
 
 void
@@ -206,6 +207,7 @@ bld_build_fini(struct bld_build *b)
 	bld_context_close(b->context);
 	df_ignore_free(b->ignore);
 	sbx_close(b->sbx);
+	bld_redact_free(b->redact);
 	stv_close_p(&b->wake_fd);
 	stv_close_p(&b->log_dir);
 	/* Logs are there where something ran. */
@@ -238,6 +240,7 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 	(void)pthread_cond_init(&b->changed, NULL);
 	b->place = place_of(o);
 	b->journal = bld_journal_new();
+	b->redact = bld_redact_new(o->secrets, o->n_secrets);
 }
 
 int

@@ -31,6 +31,7 @@
 struct bld_context;
 struct bld_copy_plan; /* builder/copy.h */
 struct bld_journal;   /* builder/journal.h */
+struct bld_redact; /* builder/redact.h */
 struct key;
 
 /* Where a stage begins. */
@@ -122,6 +123,7 @@ struct bld_command {
 	bool is_started;
 	bool is_done;
 	bool out_open, err_open;
+	struct stv_buf held[2]; /* of the two streams: builder/redact.h */
 	struct bld_command *next;
 };
 
@@ -144,6 +146,7 @@ struct bld_build {
 	STV_VEC(struct bld_named *) named; /* in the order given */
 	struct sbx *sbx;
 	struct bld_command *commands;
+	struct bld_redact *redact; /* NULL: there are no secrets */
 	char *id;
 	int log_dir;
 	uint32_t n_ids;

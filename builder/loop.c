@@ -16,6 +16,7 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/redact.h"
 
 /* How long a command may take to end after SIGTERM: 2 s to a clean end
  * (RELIABILITY 3.2) with room for the rest. */
@@ -99,6 +100,46 @@ command_start(struct bld_build *b, struct bld_command *c)
 	c->out_open = c->err_open = true;
 }
 
+/* What a command printed goes to its log and to the listener. */
+static void
+tell_output(struct bld_build *b, struct bld_command *c, const char *text,
+	    size_t n, int stream)
+{
+	if (n == 0)
+		return;
+	/* A log that cannot be written must not end the build. */
+	if (c->log_fd >= 0 && stv_write_all(c->log_fd, text, n) < 0)
+		c->log_fd = -1;
+	stv_emit(b->o->listener, (struct stv_event){
+					 .kind = STV_EV_STEP_OUTPUT,
+					 .step = c->step->id,
+					 .n_steps = c->stage->n_shown,
+					 .position = c->step->position,
+					 .stage = c->stage->name,
+					 .name = c->step->node->original,
+					 .text = text,
+					 .text_len = n,
+					 .stream = stream,
+				 });
+}
+
+/* The same without secrets; at the end nothing is kept back any more. */
+static void
+pass_output(struct bld_build *b, struct bld_command *c, const char *text,
+	    size_t n, int stream, bool is_end)
+{
+	struct stv_buf *held = &c->held[stream - 1];
+	stv_auto_buf out = STV_BUF_INIT(held->len + n + 1);
+
+	if (b->redact == NULL) {
+		tell_output(b, c, text, n, stream);
+		return;
+	}
+	held->max = bld_redact_max(b->redact);
+	bld_redact_feed(b->redact, held, text, n, is_end, &out);
+	tell_output(b, c, stv_buf_str(&out), out.len, stream);
+}
+
 /* Read what a pipe has; false at its end. */
 static bool
 take_output(struct bld_build *b, struct bld_command *c, int fd, int stream)
@@ -108,23 +149,9 @@ take_output(struct bld_build *b, struct bld_command *c, int fd, int stream)
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
-	if (n == 0)
-		return false;
-	/* A log that cannot be written must not end the build. */
-	if (c->log_fd >= 0 && stv_write_all(c->log_fd, buf, (size_t)n) < 0)
-		c->log_fd = -1;
-	stv_emit(b->o->listener, (struct stv_event){
-					 .kind = STV_EV_STEP_OUTPUT,
-					 .step = c->step->id,
-					 .n_steps = c->stage->n_shown,
-					 .position = c->step->position,
-					 .stage = c->stage->name,
-					 .name = c->step->node->original,
-					 .text = buf,
-					 .text_len = (size_t)n,
-					 .stream = stream,
-				 });
-	return true;
+	if (n > 0)
+		pass_output(b, c, buf, (size_t)n, stream, false);
+	return n > 0;
 }
 
 /* The command is dead: its last output, then its status. */
@@ -144,6 +171,10 @@ command_finish(struct bld_build *b, struct bld_command *c)
 		if (poll(&p, 1, 0) <= 0)
 			break;
 		c->err_open = take_output(b, c, p.fd, 2);
+	}
+	for (int stream = 1; stream <= 2; stream++) {
+		pass_output(b, c, NULL, 0, stream, true);
+		stv_buf_fini(&c->held[stream - 1]);
 	}
 	if (sbx_finish(c->proc, &c->status, &c->err) == 0 && bld_is_over(b) &&
 	    c->status.exit_code != 0)

@@ -66,8 +66,9 @@ struct bld_mount {
 	struct cas_cachemount *cache;
 	bool is_cache_borrowed; /* another mount of the same RUN holds it */
 	struct bld_ssh_proxy *proxy;
-	char *copy; /* a directory below the store's tmp/, or NULL */
-	int fd;	    /* what is bound, or -1 */
+	char *copy;   /* a directory below the store's tmp/, or NULL */
+	int fd;	      /* what is bound, or -1 */
+	bool is_tree; /* it is a mount of its own: sbx_idmapped() */
 };
 
 /* All of one RUN.  Zeroed before use. */

@@ -5,8 +5,9 @@
  * Nothing that a command writes reaches the context or a layer (THREATS A14):
  * either the mount is read-only, or it is over an upper directory, or of a
  * copy, that are thrown away.  A context is bound as it is where nothing in it
- * would look other than BuildKit shows it; else a copy shows what is selected:
- * all owned by root, without what the ignore file names, without sockets.
+ * would look other than BuildKit shows it, or by a map of its one owner to
+ * root; else a copy shows what is selected: all owned by root, without what the
+ * ignore file names, without sockets.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -93,13 +94,15 @@ bld_mounts_is_same(struct bld_mounts *ms, struct stv_err **err)
 struct look {
 	struct bld_context *ctx;
 	struct stv_strs todo;
+	uid_t uid; /* of all of them */
+	gid_t gid;
 	size_t n_visible; /* in the one that is looked at */
 };
 
 static bool
-is_plain(const struct stat *st)
+is_plain(const struct look *l, const struct stat *st)
 {
-	return st->st_uid == 0 && st->st_gid == 0 &&
+	return st->st_uid == l->uid && st->st_gid == l->gid &&
 	       (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
 		S_ISLNK(st->st_mode));
 }
@@ -139,7 +142,7 @@ look_at_names(struct look *l, const char *path, int fd, struct stv_err **err)
 			continue;
 		n++;
 		if (fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !is_plain(&st))
+		    !is_plain(l, &st))
 			r = 0;
 		else if (S_ISDIR(st.st_mode))
 			stv_strs_take(&l->todo,
@@ -152,13 +155,21 @@ look_at_names(struct look *l, const char *path, int fd, struct stv_err **err)
 	return r == 1 && l->n_visible == n;
 }
 
-/* Does the kernel show at ${path} and below what the context shows? */
+/*
+ * Does the kernel show at ${fd}, which is ${path}, and below what the context
+ * shows, but for the owner?  1 with *top, 0 or -1.
+ */
 static int
-is_as_it_is(struct bld_context *ctx, const char *path, struct stv_err **err)
+is_as_it_is(struct bld_context *ctx, const char *path, int top_fd,
+	    struct stat *top, struct stv_err **err)
 {
 	struct look l = {.ctx = ctx};
 	int r = 1;
 
+	if (fstat(top_fd, top) < 0)
+		return 0;
+	l.uid = top->st_uid;
+	l.gid = top->st_gid;
 	stv_strs_add(&l.todo, path);
 	while (r == 1 && l.todo.len > 0) {
 		stv_auto_free char *at = l.todo.v[--l.todo.len];
@@ -169,7 +180,7 @@ is_as_it_is(struct bld_context *ctx, const char *path, struct stv_err **err)
 		fd = stv_fsat_open_nolinks(bld_context_fd(ctx),
 					   *at == '\0' ? "." : at,
 					   O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-		if (fd < 0 || fstat(fd, &st) < 0 || !is_plain(&st))
+		if (fd < 0 || fstat(fd, &st) < 0 || !is_plain(&l, &st))
 			r = 0;
 		else if (S_ISDIR(st.st_mode)) {
 			r = look_at_names(&l, at, fd, err);
@@ -199,6 +210,28 @@ copy_context(struct bld_mount *m, const char *path, struct stv_err **err)
 			 : 0;
 }
 
+/* 1: m->fd is the context itself; 0: only a copy will do. */
+static int
+open_as_it_is(struct bld_context *ctx, struct bld_mount *m, const char *path,
+	      struct stv_err **err)
+{
+	stv_auto_fd fd = stv_fsat_open_nolinks(
+		bld_context_fd(ctx), *path == '\0' ? "." : path, O_PATH, 0);
+	struct stat st;
+	int r = fd < 0 ? 0 : is_as_it_is(ctx, path, fd, &st, err);
+
+	if (r != 1)
+		return r;
+	if (st.st_uid == 0 && st.st_gid == 0) {
+		m->fd = stv_steal_fd(&fd);
+		return 1;
+	}
+	/* All of one owner: BuildKit shows it as root's. */
+	m->fd = sbx_idmapped(fd, st.st_uid, st.st_gid);
+	m->is_tree = m->fd >= 0;
+	return m->is_tree;
+}
+
 static int
 open_context(struct bld_mount *m, struct stv_err **err)
 {
@@ -212,21 +245,9 @@ open_context(struct bld_mount *m, struct stv_err **err)
 		return stv_fail(err, STV_E_INPUT,
 				"'/%s' went away from the build context",
 				m->source);
-	if (r == 1 && m->o.is_readonly)
-		r = is_as_it_is(ctx, real, err);
-	else if (r == 1)
-		r = 0;
-	if (r == 0)
-		return copy_context(m, real, err);
-	if (r < 0)
-		return -1;
-	m->fd = stv_fsat_open_nolinks(bld_context_fd(ctx),
-				      *real == '\0' ? "." : real, O_PATH, 0);
-	return m->fd < 0 ? stv_fail_errno(err, errno,
-					  "cannot open '/%s' of "
-					  "the build context",
-					  real)
-			 : 0;
+	if (r == 1)
+		r = m->o.is_readonly ? open_as_it_is(ctx, m, real, err) : 0;
+	return r == 0 ? copy_context(m, real, err) : r < 0 ? -1 : 0;
 }
 
 /* ---- all -----------------------------------------------------------------*/
@@ -262,5 +283,6 @@ bld_mount_bind(struct bld_stage *st, struct bld_mount *m, struct sbx_mount *ret,
 			       : bind_layers(st, m, ret, err);
 	end_work(m);
 	ret->source_fd = m->fd;
+	ret->is_tree = m->is_tree;
 	return r;
 }

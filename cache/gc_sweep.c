@@ -187,7 +187,8 @@ cas_gc_sweep(struct cas_store *s, struct gc *g, struct stv_err **err)
 	    cas_each_file(s, CAS_CONTEXT, sweep_old, g, err) < 0 ||
 	    cas_each_file(s, CAS_LOGS, sweep_old, g, err) < 0)
 		return -1;
-	if (sweep_snapshots(s, g, err) < 0 || cas_gc_sweep_mounts(s, g, err) < 0)
+	if (sweep_snapshots(s, g, err) < 0 ||
+	    cas_gc_sweep_mounts(s, g, err) < 0)
 		return -1;
 	return cas_each_file(s, CAS_SNAPSHOTS, sweep_mark, g, err);
 }

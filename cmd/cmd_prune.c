@@ -158,7 +158,8 @@ question(unsigned what, bool is_all)
 	return is_all ? "WARNING! This will remove all images and all build "
 			"cache."
 		      : "WARNING! This will remove all images without a name "
-			"and all build cache that no image has.";
+			"and all build cache that no image has, and all "
+			"cache mounts.";
 }
 
 static int

@@ -80,6 +80,9 @@ _stave_values() {
 	case $1 in
 	--progress) echo 'auto plain tty quiet none json rawjson' ;;
 	--network) echo 'host none' ;;
+	--allow) echo 'security.insecure network.host' ;;
+	--secret) echo 'id=' ;;
+	--ssh) echo 'default' ;;
 	--isolation) echo 'auto root userns single chroot' ;;
 	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest= type=image type=cacheonly' ;;
 	--filter) echo 'dangling= reference= label= before= since= until=' ;;

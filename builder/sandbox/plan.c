@@ -134,7 +134,8 @@ plan_bind(const struct sbx_mount *m, struct sbx_plan_mount *ret,
 				      "looking at the source of mount '%s'",
 				      m->target);
 	ret->is_dir = S_ISDIR(st.st_mode);
-	ret->tree_fd = sbx_clone_tree(m->source_fd, "", 1);
+	ret->tree_fd = m->is_tree ? fcntl(m->source_fd, F_DUPFD_CLOEXEC, 3)
+				  : sbx_clone_tree(m->source_fd, "", 1);
 	if (ret->tree_fd < 0 || sbx_set_attrs(ret->tree_fd, attrs, 1) < 0)
 		return stv_fail_errno_as(err, STV_E_SANDBOX, errno,
 					 "preparing mount '%s'", m->target);

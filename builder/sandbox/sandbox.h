@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 #include "builder/sandbox/spec.h"
@@ -174,6 +175,16 @@ STV_DEFINE_CLEANUP(sbx_proc, sbx_proc_free);
  * Owns:    *why_not (untouched where true is returned).
  */
 bool sbx_probe_root(int store_fd, char **why_not);
+
+/*
+ * sbx_idmapped(source_fd, uid, gid): a detached mount of ${source_fd} and what
+ * is mounted below it, in which the files of ${uid} and ${gid} are root's; for
+ * a struct sbx_mount with is_tree.
+ * Owns:    the descriptor returned.
+ * Returns: -1 with errno where kernel or file system cannot do it.
+ * Threads: any.
+ */
+int sbx_idmapped(int source_fd, uint32_t uid, uint32_t gid);
 
 /*
  * sbx_make_resolv_conf(net, ret, err): the content for /etc/resolv.conf: the

@@ -49,6 +49,7 @@ struct sbx_mount {
 	enum sbx_mount_kind kind;
 	const char *target;  /* absolute path inside */
 	int source_fd;	     /* BIND: O_PATH or better, directory or file */
+	bool is_tree;	     /* BIND: it is a detached mount already */
 	bool is_readonly;    /* recursively; FILE: always */
 	uint64_t size_bytes; /* TMPFS: 0 is the kernel's default */
 	uint32_t mode;	     /* TMPFS: 0 is 1777; FILE: as it is */

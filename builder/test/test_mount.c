@@ -12,9 +12,12 @@
 #include <criterion/criterion.h>
 
 #include "cache/store.h"
+#include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 
+#include "builder/build.h"
+#include "builder/redact.h"
 #include "builder/source.h"
 #include "builder/ssh_proxy.h"
 #include "builder/test/copy_bench.h"
@@ -183,6 +186,64 @@ Test(mount, a_proxy_without_an_agent_says_no)
 	(void)close(fd);
 	bld_ssh_proxy_stop(NULL);
 	bench_end(&b);
+}
+
+/* ---- output --------------------------------------------------------------*/
+
+/* Fed in pieces of ${piece} bytes. */
+static char *
+redacted(const struct bld_redact *r, const char *text, size_t piece)
+{
+	struct stv_buf held = STV_BUF_INIT(bld_redact_max(r));
+	struct stv_buf out = STV_BUF_INIT(4096);
+
+	for (size_t n = strlen(text); n > 0;) {
+		size_t k = n < piece ? n : piece;
+
+		bld_redact_feed(r, &held, text, k, false, &out);
+		text += k;
+		n -= k;
+	}
+	bld_redact_feed(r, &held, NULL, 0, true, &out);
+	cr_expect_eq(held.len, 0);
+	stv_buf_fini(&held);
+	return stv_buf_take(&out);
+}
+
+Test(mount, secrets_are_not_shown)
+{
+	static const struct bld_secret secrets[] = {
+		{"a", "geheimnis\n", 10},
+		{"b", "geheimer", 8},
+		{"short", "12345", 5},
+		{"long", "geheimnis-und-mehr", 18},
+	};
+	static const char *const texts[][2] = {
+		{"nothing", "nothing"},
+		{"x geheimnis y", "x **** y"},
+		{"geheimnisgeheimer", "********"},
+		{"geheimnis-und-mehr!", "****!"},
+		{"geheimnis-und", "****-und"},
+		{"geheim", "geheim"},
+		{"gegeheimnis", "ge****"},
+		{"12345", "12345"},
+		{"Z2VoZWltbmlzCg==", "****Cg=="},
+		{"", ""},
+	};
+	struct bld_redact *r = bld_redact_new(secrets, STV_ARRAY_LEN(secrets));
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(texts); i++)
+		for (size_t piece = 1; piece < 20; piece++) {
+			char *got = redacted(r, texts[i][0], piece);
+
+			cr_expect_str_eq(got, texts[i][1], "%s: %s",
+					 texts[i][0], got);
+			free(got);
+		}
+	bld_redact_free(r);
+	cr_expect_null(bld_redact_new(secrets + 2, 1));
+	cr_expect_null(bld_redact_new(NULL, 0));
+	bld_redact_free(NULL);
 }
 
 /* ---- trees ---------------------------------------------------------------*/

@@ -11,6 +11,19 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
+	{"FROM scratch\nRUN --mount=type=cache,target=/ true\n", STV_E_CHECK,
+	 "the target of a mount cannot be '/'"},
+	{"FROM scratch AS one\nRUN --mount=from=one,target=/x true\n",
+	 STV_E_CHECK, "stage 'one' cannot take from itself"},
+	{"FROM scratch\nRUN --mount=from=two,target=/x true\n"
+	 "FROM scratch AS two\n",
+	 STV_E_CHECK, "no stage 'two' before this one"},
+	{"FROM scratch\nRUN --mount=from=:bad:,target=/x true\n", STV_E_USAGE,
+	 "neither a stage nor an image"},
+	{"FROM scratch\nRUN --device=x true\n", STV_E_CHECK,
+	 "RUN --device is not supported"},
+	{"FROM scratch\nRUN --security=insecure true\n", STV_E_CHECK,
+	 "RUN --security=insecure is not allowed"},
 	{"FROM scratch\nCOPY --link --chown=bob a /\n", STV_E_CHECK,
 	 "--chown=bob: --link"},
 	{"FROM scratch\nCOPY --exclude=x --exclude=[ a /\n", STV_E_SYNTAX,
@@ -29,7 +42,7 @@ static const struct refusal refusals[] = {
 	 "http://y.test/ /\n",
 	 STV_E_CHECK, "--checksum is for one source"},
 	{"FROM scratch AS one\nCOPY --from=one /a /b\n", STV_E_CHECK,
-	 "cannot copy from itself"},
+	 "cannot take from itself"},
 	{"FROM scratch AS one\nCOPY --from=two /a /b\nFROM scratch AS two\n",
 	 STV_E_CHECK, "no stage 'two' before this one"},
 	{"FROM scratch\nCOPY --from=7 /a /b\n", STV_E_CHECK, "no stage '7'"},

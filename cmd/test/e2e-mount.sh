@@ -2,6 +2,7 @@
 # packages: openssh-client busybox-static python3 procps
 # RUN --mount: what a recorded case cannot show. Caches between builds and beside each other, secrets that are found
 # nowhere, a real ssh agent, hostile targets and sources, --allow. Needs root; skipped without.
+# shellcheck disable=SC2016,SC2031 # what a RUN's shell expands; each case has its own store
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -239,7 +240,12 @@ a_plain_context_is_no_copy() {
     dockerfile 'RUN --mount=target=/m grep " /m " /proc/self/mountinfo >/n'
     tree t
     e2e_has "mount" "$(cat t/n)" "$PWD/c /m ro,"
-    chown 7 c/a
+    chown -R 7:8 c
+    dockerfile 'RUN --mount=target=/m grep " /m " /proc/self/mountinfo >/n; stat -c "%u:%g" /m /m/a >>/n; touch /m/a || echo refused >>/n'
+    tree t3
+    e2e_has "one owner" "$(cat t3/n)" "$PWD/c /m ro,"
+    e2e_same "is root" "$(tail -n 3 t3/n)" $'0:0\n0:0\nrefused'
+    chown 9 c/a
     tree t2 --no-cache
     e2e_has "mount of a copy" "$(cat t2/n)" "$STAVE_ROOT/tmp/"
     e2e_same "left in tmp" "$(find "$STAVE_ROOT/tmp" -mindepth 1 | wc -l)" 0
@@ -410,6 +416,18 @@ secrets_are_found_nowhere() {
     wait "$pid"
 }
 
+# Whoever prints one by mistake shows stars.
+secrets_are_not_shown() {
+    begin
+    printf 'hidden-%s\n' value >secret
+    dockerfile 'RUN --mount=type=secret,id=s cat /run/secrets/s; echo begin-$(cat /run/secrets/s)-end; base64 /run/secrets/s; echo done' \
+        'RUN --mount=type=secret,id=s,env=TOKEN,required sh -xc "echo $TOKEN >&2; exit 4"'
+    e2e_exits 3 "$STAVE" build --progress plain --secret id=s,src=secret c
+    e2e_has "output" "$E2E_ERR" "begin-****-end"
+    e2e_has "output" "$E2E_ERR" "done"
+    if grep -rE 'hidden-value|aGlkZGVuLXZhbHVl' .e2e-err "$STAVE_ROOT"; then e2e_fail "it is shown"; fi
+}
+
 secrets_are_no_part_of_the_key() {
     begin
     dockerfile 'RUN --mount=type=secret,id=s wc -c </run/secrets/s >/n'
@@ -566,7 +584,7 @@ for name in survives_no_cache is_no_part_of_the_key goes_with_prune goes_for_the
     waiting_is_interrupted a_killed_fill_leaves_nothing ids_are_no_paths namespaces_keep_caches_apart \
     the_context_stays_as_it_is a_plain_context_is_no_copy what_is_mounted_is_in_the_key an_equal_stage_disturbs_nobody \
     a_context_that_changes_is_not_recorded nothing_else_is_mounted links_stay_inside a_moved_stub_touches_no_host_file \
-    swapped_while_mounted secrets_are_found_nowhere secrets_are_no_part_of_the_key secrets_from_everywhere \
+    swapped_while_mounted secrets_are_found_nowhere secrets_are_not_shown secrets_are_no_part_of_the_key secrets_from_everywhere \
     an_agent_lists_and_signs an_agent_for_another_user ssh_options insecure_needs_allow insecure_is_insecure \
     network_of_a_run; do
     e2e_case "$name" "$name"
