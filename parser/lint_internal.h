@@ -16,6 +16,7 @@
 #define LINT_MAX_COPIED 1000 /* COPYs of a stage that are remembered */
 #define LINT_MAX_UNSET 100   /* variables of one text */
 #define LINT_MAX_NAMES 200   /* that are compared for a hint */
+#define LINT_MAX_ENV 2000    /* variables of a stage, and before the first */
 #define LINT_MAX_INHERITED                                                     \
 	1000000 /* variables that stages take over, in all                     \
 		 */

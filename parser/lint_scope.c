@@ -90,6 +90,20 @@ given(const struct df_lint *l, const char *name)
 				       : NULL;
 }
 
+/* Is a list so long that not all of it is known? */
+static bool
+is_vague(const struct stv_strs *env)
+{
+	return env->len >= LINT_MAX_ENV;
+}
+
+static void
+set_env(struct stv_strs *env, const char *name, const char *value)
+{
+	if (!is_vague(env))
+		stv_env_set(env, name, value);
+}
+
 /* One word of an ARG, "NAME" or "NAME=VALUE", into ${env}. */
 static char *
 declare(const struct df_lint *l, const char *text, struct stv_strs *env,
@@ -108,7 +122,7 @@ declare(const struct df_lint *l, const char *text, struct stv_strs *env,
 	if (value == NULL && l->stage != NULL)
 		value = stv_env_get(&l->global, name);
 	if (value != NULL)
-		stv_env_set(env, name, value);
+		set_env(env, name, value);
 	free(expanded);
 	return name;
 }
@@ -144,7 +158,7 @@ df_lint_default_arg(struct df_lint *l)
 		stv_auto_free char *name = expand(l, &env, base->text);
 		struct stv_diag *f;
 
-		if (name == NULL)
+		if (name == NULL || is_vague(&env))
 			break;
 		if (l->o.is_image(l->o.arg, name))
 			continue;
@@ -191,8 +205,10 @@ add_stage(struct df_lint *l, const struct df_node *from)
 		.is_sh = true,
 	};
 
-	if (st.base_name == NULL)
+	if (st.base_name == NULL || is_vague(&l->global)) {
+		free(st.base_name);
 		st.base_name = stv_xstrdup("");
+	}
 	st.parent = find_stage(l, st.base_name);
 	if (from->n_args == 3)
 		st.name = lower(from->args[2].text);
@@ -364,20 +380,21 @@ df_lint_path(struct df_lint *l, const char *text)
 static void
 step_env(struct df_lint *l, const struct df_node *n)
 {
-	struct stv_strs before = {0};
+	struct stv_strs *env = &l->stage->env, copy = {0};
+	struct stv_strs *before = n->n_args > 3 ? &copy : env;
 
 	/* All assignments see the values from before the instruction. */
-	stv_strs_copy(&before, &l->stage->env);
+	if (before == &copy)
+		stv_strs_copy(before, env);
 	for (size_t i = 0; i + 1 < n->n_args; i += 3) {
-		stv_auto_free char *name = expand(l, &before, n->args[i].text);
+		stv_auto_free char *name = expand(l, before, n->args[i].text);
 		stv_auto_free char *value =
-			expand(l, &before, n->args[i + 1].text);
+			expand(l, before, n->args[i + 1].text);
 
 		if (name != NULL && *name != '\0')
-			stv_env_set(&l->stage->env, name,
-				    value != NULL ? value : "");
+			set_env(env, name, value != NULL ? value : "");
 	}
-	stv_strs_clear(&before);
+	stv_strs_clear(&copy);
 }
 
 static void
@@ -438,4 +455,5 @@ df_lint_step(struct df_lint *l, const struct df_node *n)
 		st->healthcheck = n;
 	else if (n->kind == DF_COPY || n->kind == DF_ADD)
 		df_lint_note_copy(l, n);
+	st->knows_base = st->knows_base && !is_vague(&st->env);
 }

@@ -388,6 +388,23 @@ Test(lint, more_findings_than_the_bound_are_counted)
 	run_fini(&r);
 }
 
+/* Beyond the bound nobody knows what is set. */
+Test(lint, a_stage_with_too_many_variables_is_not_known)
+{
+	for (int n = 100; n <= 10000; n *= 100) {
+		stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
+		struct run r;
+
+		stv_buf_adds(&text, "FROM scratch\n");
+		for (int i = 0; i < n; i++)
+			stv_buf_addf(&text, "ENV V%d=1\n", i);
+		stv_buf_adds(&text, "LABEL a=$NONE\n");
+		run_opts(&r, stv_buf_str(&text), (struct df_lint_opts){0});
+		cr_expect_eq(r.diags.len, n == 100 ? 1 : 0);
+		run_fini(&r);
+	}
+}
+
 Test(lint, the_table_is_whole)
 {
 	enum df_rule_no no;
