@@ -326,6 +326,23 @@ find_pending(struct load *ld, const struct stv_digest *manifest)
 	return NULL;
 }
 
+/* An image that is not among those found so far. */
+static int
+read_new(struct load *ld, const struct oci_descriptor *d, struct pending **ret,
+	 struct stv_err **err)
+{
+	struct pending *p = stv_vec_push(&ld->images);
+
+	*ret = p;
+	p->image.manifest = d->digest;
+	if (take_image(ld, d, p, 0, err) < 0)
+		return -1;
+	if (!p->has_config)
+		return stv_fail(err, STV_E_INPUT,
+				"the archive lacks every image of an index");
+	return 0;
+}
+
 /* One line of index.json; one image may stand there under several names. */
 static int
 read_descriptor(struct load *ld, const struct oci_descriptor *d,
@@ -334,16 +351,8 @@ read_descriptor(struct load *ld, const struct oci_descriptor *d,
 	struct pending *p = find_pending(ld, &d->digest);
 	const char *name = name_of(d);
 
-	if (p == NULL) {
-		p = stv_vec_push(&ld->images);
-		p->image.manifest = d->digest;
-		if (take_image(ld, d, p, 0, err) < 0)
-			return -1;
-		if (!p->has_config)
-			return stv_fail(err, STV_E_INPUT,
-					"the archive lacks every image of an "
-					"index");
-	}
+	if (p == NULL && read_new(ld, d, &p, err) < 0)
+		return -1;
 	return name == NULL ? 0 : add_name(ld, p, name, err);
 }
 
@@ -589,21 +598,19 @@ cas_load(struct cas_store *s, struct stv_in *in,
 	return r;
 }
 
-int
-cas_load_image(struct cas_store *s, int dirfd, const struct oci_descriptor *d,
-	       const struct stv_platform *platform, struct cas_image *ret,
-	       struct stv_err **err)
+/* What is in ${stage} as one image.  Takes: what it and ${host} hold. */
+static int
+load_one(struct cas_store *s, const struct load_stage *stage,
+	 const struct stv_platform *host, const struct oci_descriptor *d,
+	 struct cas_image *ret, struct stv_err **err)
 {
 	const struct cas_load_opts opts = {.listener = NULL};
-	struct load ld = {.store = s, .opts = &opts};
-	struct load_stage stage = {.docs_size = 0};
+	struct load ld = {
+		.store = s, .opts = &opts, .stage = *stage, .host = *host};
 	struct cas_loaded got = {0};
-	int r = cas_stage_layout(s, dirfd, &d->digest, platform, &stage, err);
+	struct pending *p;
+	int r = read_new(&ld, d, &p, err);
 
-	ld.stage = stage;
-	stv_platform_copy(&ld.host, platform);
-	if (r == 0)
-		r = read_descriptor(&ld, d, err);
 	if (r == 0)
 		r = put_images(&ld, &got, err);
 	if (r == 0)
@@ -611,6 +618,22 @@ cas_load_image(struct cas_store *s, int dirfd, const struct oci_descriptor *d,
 	load_fini(&ld);
 	cas_loaded_fini(&got);
 	return r;
+}
+
+int
+cas_load_image(struct cas_store *s, int dirfd, const struct oci_descriptor *d,
+	       const struct stv_platform *platform, struct cas_image *ret,
+	       struct stv_err **err)
+{
+	struct load_stage stage = {.docs_size = 0};
+	struct stv_platform host = {0};
+
+	if (cas_stage_layout(s, dirfd, &d->digest, platform, &stage, err) < 0) {
+		cas_stage_fini(&stage);
+		return -1;
+	}
+	stv_platform_copy(&host, platform);
+	return load_one(s, &stage, &host, d, ret, err);
 }
 
 void
