@@ -89,6 +89,7 @@ Test(outline, a_mount_from_a_stage_makes_it_needed)
 
 Test(outline, what_the_target_does_not_need_is_not_looked_at)
 {
+	static const struct bld_target bad = {.stage = "bad"};
 	struct look l = {0};
 
 	look_at(&l, "FROM scratch AS bad\nENV a=${x:?never}\n"
@@ -96,7 +97,7 @@ Test(outline, what_the_target_does_not_need_is_not_looked_at)
 	cr_assert_eq(l.rc, 0, "%s", l.err ? stv_err_msg(l.err) : "");
 	EXPECT_ITEMS(&l.out->args, "A");
 	look_fini(&l);
-	l = (struct look){.o.target = "bad"};
+	l = (struct look){.o.targets = &bad, .o.n_targets = 1};
 	look_at(&l, "FROM scratch AS bad\nENV a=${x:?never}\n");
 	cr_expect_eq(l.rc, -1);
 	cr_expect_eq(stv_err_span(l.err).begin, 26);

@@ -14,6 +14,10 @@ make_old(const char *dir)
 	cr_assert_eq(sqlite3_open(path, &h), SQLITE_OK);
 	cr_assert_eq(sqlite3_exec(h,
 				  "ALTER TABLE layer DROP COLUMN made_by;"
+				  "DROP INDEX record_title; DROP TABLE gone;"
+				  "ALTER TABLE record DROP COLUMN title;"
+				  "ALTER TABLE record DROP COLUMN notes;"
+				  "ALTER TABLE record DROP COLUMN inputs;"
 				  "PRAGMA user_version=1;",
 				  NULL, NULL, NULL),
 		     SQLITE_OK, "%s", sqlite3_errmsg(h));
