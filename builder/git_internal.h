@@ -24,12 +24,12 @@ int bld_git_run(const struct bld_git_ref *r, int dirfd, const char *const *args,
 char *bld_git_decode(const char *s, size_t n, bool is_query);
 
 /*
- * bld_git_ref_fragment(r, text, err): "ref:subdir", decoded, into ${r}.
- * bld_git_ref_query(r, text, err): "name=value&...", as written.
+ * bld_git_ref_fragment(r, fragment, err): "ref:subdir", decoded, into ${r}.
+ * bld_git_ref_query(r, query, err): "name=value&...", as written.
  */
-int bld_git_ref_fragment(struct bld_git_ref *r, const char *text,
+int bld_git_ref_fragment(struct bld_git_ref *r, const char *fragment,
 			 struct stv_err **err);
-int bld_git_ref_query(struct bld_git_ref *r, const char *text,
+int bld_git_ref_query(struct bld_git_ref *r, const char *query,
 		      struct stv_err **err);
 
 /*
