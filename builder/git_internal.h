@@ -23,4 +23,21 @@ int bld_git_run(const struct bld_git_ref *r, int dirfd, const char *const *args,
  */
 char *bld_git_decode(const char *s, size_t n, bool is_query);
 
+/*
+ * bld_git_ref_fragment(r, fragment, err): "ref:subdir", decoded, into ${r}.
+ * bld_git_ref_query(r, query, err): "name=value&...", as written.
+ */
+int bld_git_ref_fragment(struct bld_git_ref *r, const char *fragment,
+			 struct stv_err **err);
+int bld_git_ref_query(struct bld_git_ref *r, const char *query,
+		      struct stv_err **err);
+
+/*
+ * bld_git_ref_wrong(err, r, fmt, ...): the error of somebody who meant the
+ * repository ${r}; what is in it is escaped.  Returns -1.
+ */
+int bld_git_ref_wrong(struct stv_err **err, const struct bld_git_ref *r,
+		      const char *fmt, ...)
+	__attribute__((__format__(__printf__, 3, 4)));
+
 #endif /* STAVE_BUILDER_GIT_INTERNAL_H */

@@ -88,6 +88,9 @@ check_source(struct bld_named *n, struct stv_err **err)
 		return stv_fail(err, STV_E_USAGE,
 				"'target:' is for several builds at once, "
 				"which there are not here");
+	if (strcmp(n->from, "-") == 0)
+		return stv_fail(err, STV_E_USAGE,
+				"it cannot come from standard input");
 	if (strncmp(n->from, image_scheme, strlen(image_scheme)) == 0 ||
 	    bld_place_of(n->from) != BLD_PLACE_DIR)
 		return 0;
@@ -231,14 +234,21 @@ load_ignore(struct bld_build *b, struct bld_named *n, int dirfd,
 	    struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_SOURCE);
-	stv_auto_fd fd = stv_fsat_open_in_root(dirfd, ".dockerignore",
-					       O_RDONLY | O_NONBLOCK, 0);
 	stv_auto_free char *name =
 		stv_xasprintf(".dockerignore of the context %s", n->name);
+	stv_auto_fd fd = stv_fsat_open_in_root(dirfd, ".dockerignore",
+					       O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
 	uint32_t file;
 
-	if (fd < 0)
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return stv_fail_errno_as(err, STV_E_INPUT, errno,
+					 "cannot read %s", name);
+	if (!S_ISREG(st.st_mode))
+		return stv_fail(err, STV_E_INPUT, "%s is no regular file",
+				name);
 	if (stv_fsat_read_fd(fd, STV_MAX_SOURCE, name, &text, err) < 0 ||
 	    stv_sources_add(b->o->sources, name, stv_buf_str(&text), text.len,
 			    &file, err) < 0)

@@ -526,6 +526,7 @@ named_kinds() {
     e2e_exits 0 "$STAVE" build --build-context repo=git://127.0.0.1:1/x.git main
     e2e_exits 2 "$STAVE" build --build-context x=target:y main
     e2e_exits 2 "$STAVE" build --build-context x main
+    e2e_exits 2 "$STAVE" build --build-context x=- main
     e2e_exits 1 "$STAVE" build --build-context x=nosuch main
     empty_tmp
 }
