@@ -384,6 +384,11 @@ check_whole(struct reading *r, struct stv_err **err)
 
 	if (r->is_type_open)
 		return 0;
+	/* The type may have been another one when they were read. */
+	if (m->type != DF_MOUNT_TMPFS)
+		m->size_bytes = 0;
+	if (!is_secret_or_ssh(m))
+		m->is_required = false;
 	if ((m->type == DF_MOUNT_BIND || m->type == DF_MOUNT_TMPFS) &&
 	    (m->has_mode || m->has_uid || m->has_gid))
 		return not_for_type(r,

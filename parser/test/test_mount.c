@@ -121,6 +121,8 @@ ParameterizedTestParameters(mount, values)
 		{"type=secret,target=/x/a", "secret ro target=/x/a"},
 		{"type=secret,src=a,required=t", "secret ro source=a required"},
 		{"type=secret,id=a,env=", "secret ro id=a env="},
+		{"type=tmpfs,size=1m,type=cache", "cache rw"},
+		{"type=ssh,required,type=bind", "bind ro"},
 		{"type=ssh", "ssh ro"},
 		{"type=ssh,required", "ssh ro required"},
 		{"", "!the value is empty"},
