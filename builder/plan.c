@@ -158,11 +158,11 @@ bld_plan_origin(struct bld_build *b, size_t stage, const char *text,
 	}
 	if (parse_index(text, &n) || find_stage(b, text, b->stages.len, &n)) {
 		stv_fail(err, STV_E_CHECK,
-			 n == stage ? "stage '%s' cannot take from itself"
+			 n == stage ? "stage '%s' cannot be its own source"
 				    : "there is no stage '%s' before this one",
 			 text);
-		stv_err_hint(*err, "What is named is an earlier stage or an "
-				   "image; move that stage up.");
+		stv_err_hint(*err, "A source is an earlier stage or an image; "
+				   "move that stage up.");
 		return at(err, span);
 	}
 	if (strcmp(text, "scratch") == 0) {

@@ -14,7 +14,7 @@ static const struct refusal refusals[] = {
 	{"FROM scratch\nRUN --mount=type=cache,target=/ true\n", STV_E_CHECK,
 	 "the target of a mount cannot be '/'"},
 	{"FROM scratch AS one\nRUN --mount=from=one,target=/x true\n",
-	 STV_E_CHECK, "stage 'one' cannot take from itself"},
+	 STV_E_CHECK, "stage 'one' cannot be its own source"},
 	{"FROM scratch\nRUN --mount=from=two,target=/x true\n"
 	 "FROM scratch AS two\n",
 	 STV_E_CHECK, "no stage 'two' before this one"},
@@ -42,7 +42,7 @@ static const struct refusal refusals[] = {
 	 "http://y.test/ /\n",
 	 STV_E_CHECK, "--checksum is for one source"},
 	{"FROM scratch AS one\nCOPY --from=one /a /b\n", STV_E_CHECK,
-	 "cannot take from itself"},
+	 "cannot be its own source"},
 	{"FROM scratch AS one\nCOPY --from=two /a /b\nFROM scratch AS two\n",
 	 STV_E_CHECK, "no stage 'two' before this one"},
 	{"FROM scratch\nCOPY --from=7 /a /b\n", STV_E_CHECK, "no stage '7'"},

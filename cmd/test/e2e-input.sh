@@ -319,7 +319,7 @@ e2e_case unknown-flag bad 1 'FROM busybox\nCOPY --frob=1 a b\n' 'ctx/Dockerfile:
 e2e_case many-errors many_errors
 e2e_case unknown-image bad 1 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'"
 e2e_case unknown-stage bad 1 'FROM busybox\nCOPY --from=nowhere /a /b\n' 'ctx/Dockerfile:2:' "'nowhere'"
-e2e_case own-stage bad 1 'FROM busybox AS a\nCOPY --from=a /x /y\n' 'ctx/Dockerfile:2:' 'copy from itself'
+e2e_case own-stage bad 1 'FROM busybox AS a\nCOPY --from=a /x /y\n' 'ctx/Dockerfile:2:' 'its own source'
 e2e_case later-stage bad 1 'FROM busybox AS a\nCOPY --from=b /x /y\nFROM busybox AS b\n' 'ctx/Dockerfile:2:' \
     "no stage 'b' before"
 e2e_case later-stage-number bad 1 'FROM busybox\nCOPY --from=1 /x /y\nFROM busybox\n' 'ctx/Dockerfile:2:'
