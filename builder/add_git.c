@@ -165,6 +165,7 @@ take_items(struct bld_copy_plan *p, size_t i, struct stv_err **err)
 	struct bld_copy_spec spec = {
 		.context = p->picks.v[i].git->context,
 		.dest = "/",
+		.excludes = p->spec->excludes, /* borrowed */
 	};
 	stv_auto(bld_copy_plan) *sub = NULL;
 	size_t first = p->items.len;

@@ -561,7 +561,7 @@ named_platform() {
 named_layout() {
     local good blob
     make_context
-    "$STAVE" build -o type=oci,dest=lay.tar ctx >/dev/null 2>&1
+    "$STAVE" build -o type=oci,dest=lay.tar,compression=none ctx >/dev/null 2>&1
     mkdir lay main
     tar xf lay.tar -C lay
     good=$(python3 -c 'import json; print(json.load(open("lay/index.json"))["manifests"][0]["digest"])')
