@@ -300,9 +300,11 @@ bld_mounts_key(const struct bld_mounts *ms, struct key *key)
 		const struct bld_mount *m = &ms->list.v[i];
 		const struct df_mount *o = &m->o;
 
+		/* In this order a miss tells them: the name explains the
+		 * target that follows from it. */
+		add_field(key, m, "id", m->id);
 		add_field(key, m, "target", m->target);
 		add_field(key, m, "readonly", o->is_readonly ? "yes" : "no");
-		add_field(key, m, "id", m->id);
 		add_number(key, m, "mode", o->has_mode, o->mode);
 		add_number(key, m, "uid", o->has_uid, o->uid);
 		add_number(key, m, "gid", o->has_gid, o->gid);

@@ -135,12 +135,11 @@ check_reference(const char *text, struct stv_span span, struct stv_err **err)
 			     text);
 		return at(err, span);
 	}
-	if (reg_ref_parse(text, &ref, err) < 0) {
-		stv_wrap(err, "'%s' is neither a stage nor an image name",
-			 text);
-		return at(err, span);
-	}
-	return 0;
+	if (reg_ref_parse(text, &ref, err) == 0)
+		return 0;
+	stv_wrap(err, "'%s' is neither a stage nor an image name", text);
+	stv_err_set_code(*err, STV_E_CHECK);
+	return at(err, span);
 }
 
 int
@@ -212,8 +211,10 @@ plan_from(struct bld_build *b, const struct df_node *node, struct bld_stage *st,
 				 "--platform is empty after expansion");
 			return at(err, flag->span);
 		}
-		if (stv_platform_parse(text, &st->platform, err) < 0)
+		if (stv_platform_parse(text, &st->platform, err) < 0) {
+			stv_err_set_code(*err, STV_E_CHECK);
 			return at(err, flag->value_span);
+		}
 		st->has_platform = true;
 		platform = &st->platform;
 	}

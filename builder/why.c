@@ -190,6 +190,16 @@ name_network(char **value)
 	}
 }
 
+/* "mount 1 (bind) content": a digest, which says nothing to people. */
+static bool
+is_mount_digest(const char *field)
+{
+	const char *last = strrchr(field, ' ');
+
+	return strncmp(field, "mount ", 6) == 0 &&
+	       (strcmp(last, " content") == 0 || strcmp(last, " cache") == 0);
+}
+
 static void
 answer_field(struct why *w, const char *field, struct bld_change *c)
 {
@@ -209,7 +219,11 @@ answer_field(struct why *w, const char *field, struct bld_change *c)
 			      known[i].subject, c);
 		return;
 	}
-	answer_change(w, *field == '-' ? "flag" : "input", field, field, c);
+	if (is_mount_digest(field))
+		answer(w, "input", field, stv_xasprintf("%s changed", field));
+	else
+		answer_change(w, *field == '-' ? "flag" : "input", field, field,
+			      c);
 }
 
 /* Any other field of the key, those of later versions too. */

@@ -140,6 +140,12 @@ stv_err_hint(struct stv_err *e, const char *fmt, ...)
 }
 
 void
+stv_err_set_code(struct stv_err *e, enum stv_code code)
+{
+	e->code = code;
+}
+
+void
 stv_err_set_status(struct stv_err *e, int status)
 {
 	e->status = status;

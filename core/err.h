@@ -82,6 +82,12 @@ void stv_err_hint(struct stv_err *e, const char *fmt, ...)
  */
 void stv_err_set_status(struct stv_err *e, int status);
 
+/*
+ * stv_err_set_code(e, code): the newest frame's code is another one: what is a
+ * wrong word for the function that failed stands in a file for its caller.
+ */
+void stv_err_set_code(struct stv_err *e, enum stv_code code);
+
 /* stv_err_code(e): the code of the first frame. */
 enum stv_code stv_err_code(const struct stv_err *e);
 

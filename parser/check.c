@@ -488,6 +488,7 @@ check_stages(const struct df_file *f, struct stv_diags *diags)
 void
 df_check_file(const struct df_file *f, struct stv_diags *diags)
 {
+	df_check_syntax(f, diags);
 	for (size_t i = 0; i < f->n_nodes; i++) {
 		check_node(&f->nodes[i], diags);
 		if (f->nodes[i].onbuild != NULL)

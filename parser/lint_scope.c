@@ -160,7 +160,9 @@ df_lint_default_arg(struct df_lint *l)
 
 		if (name == NULL || is_vague(&env))
 			break;
-		if (l->o.is_image(l->o.arg, name))
+		/* A name without variables is simply wrong, and refused. */
+		if (strchr(base->text, '$') == NULL ||
+		    l->o.is_image(l->o.arg, name))
 			continue;
 		f = df_lint_add(l, DF_R_DEFAULT_ARG, base->span,
 				"'%s' is no valid image name where no build "

@@ -38,6 +38,12 @@ void df_report(struct df_lex *lex, struct stv_span at, bool is_eol,
  */
 void df_check_file(const struct df_file *f, struct stv_diags *diags);
 
+/*
+ * df_check_syntax(f, diags): warn of a "# syntax=" that names another frontend
+ * than the official ones.
+ */
+void df_check_syntax(const struct df_file *f, struct stv_diags *diags);
+
 /* df_check_trigger(f, diags): the rules for an ONBUILD trigger of an image. */
 void df_check_trigger(const struct df_file *f, struct stv_diags *diags);
 

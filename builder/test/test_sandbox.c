@@ -363,6 +363,21 @@ Test(sandbox, limits_are_the_callers_and_the_users)
 	rig_expect(&r, "ulimit -n; ulimit -Hn", "100\n200\n");
 }
 
+/* Without CAP_SYS_RESOURCE: what there is is kept. */
+Test(sandbox, a_limit_that_may_not_be_raised_is_no_failure)
+{
+	struct sbx_rlimit user = {.resource = RLIMIT_NOFILE};
+	struct rlimit now;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &now), 0);
+	user.soft = user.hard = now.rlim_max + 1;
+	r.spec.rlimits = &user;
+	r.spec.n_rlimits = 1;
+	rig_sh(&r, "test $(ulimit -n) -ge 64 && echo fine");
+	cr_assert_eq(r.result, 0);
+	cr_expect_str_eq(stv_buf_str(&r.out), "fine\n");
+}
+
 Test(sandbox, the_working_directory_is_entered_or_made)
 {
 	r.spec.cwd = "/bin/";

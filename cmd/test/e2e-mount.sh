@@ -272,10 +272,10 @@ what_is_mounted_is_in_the_key() {
     e2e_has "mode" "$E2E_ERR" "mount 1 (bind) content changed"
     dockerfile 'RUN --mount=source=d,target=/m2 true'
     build
-    e2e_has "target" "$E2E_ERR" "mount 1 (bind) target changed"
+    e2e_has "target" "$E2E_ERR" "mount 1 (bind) target: /m -> /m2"
     dockerfile 'RUN --mount=source=d,target=/m2,rw true'
     build
-    e2e_has "rw" "$E2E_ERR" "mount 1 (bind) readonly changed"
+    e2e_has "rw" "$E2E_ERR" "mount 1 (bind) readonly: yes -> no"
 }
 
 an_equal_stage_disturbs_nobody() {

@@ -41,6 +41,9 @@ ParameterizedTest(struct wrap_case *c, err, newest_frame_comes_first)
 			 "blob is a, expected b");
 	cr_expect_eq(stv_err_cause(err), stv_err_root(err));
 	cr_expect_null(stv_err_cause(stv_err_root(err)));
+	stv_err_set_code(err, STV_E_CHECK);
+	cr_expect_eq(stv_err_code(err), STV_E_CHECK);
+	cr_expect_eq(stv_err_code(stv_err_root(err)), STV_E_DIGEST);
 	stv_err_free(err);
 }
 

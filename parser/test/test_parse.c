@@ -436,3 +436,42 @@ Test(parse, flags_can_be_asked_for)
 	cr_expect_str_eq(df_node_flag(n, "exclude")->value, "x");
 	run_fini(&r);
 }
+
+struct syntax_case {
+	char image[48];
+	bool is_warned_of;
+};
+
+ParameterizedTestParameters(parse, another_frontend_is_told)
+{
+	static struct syntax_case cases[] = {
+		{"docker/dockerfile", false},
+		{"docker/dockerfile:1", false},
+		{"docker/dockerfile:1 # stable", false},
+		{"docker.io/docker/dockerfile:1.20", false},
+		{"mirror.test:5000/docker/dockerfile:1@sha256:00", false},
+		{"docker/dockerfile-upstream:master-labs", false},
+		{"dockerfile.v0", false},
+		{"mydocker/dockerfile:1", true},
+		{"xdockerfile.v0", true},
+		{"tonistiigi/xx", true},
+		{"docker/dockerfilex", true},
+	};
+
+	return cr_make_param_array(struct syntax_case, cases,
+				   STV_ARRAY_LEN(cases));
+}
+
+ParameterizedTest(struct syntax_case *c, parse, another_frontend_is_told)
+{
+	char text[96];
+	struct run r;
+
+	(void)snprintf(text, sizeof(text), "# syntax=%s\nFROM scratch\n",
+		       c->image);
+	r = run_text(text);
+	cr_expect_eq(r.rc, 0);
+	cr_expect_eq(r.diags.n_warnings, (size_t)c->is_warned_of, "%s",
+		     c->image);
+	run_fini(&r);
+}
