@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,7 +97,10 @@ try_lock(struct cas_store *s, const char *path, enum cas_sharing sharing,
 		openat(s->root_fd, path,
 		       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	stv_auto_fd lock = -1;
-	int how = sharing == CAS_SHARING_SHARED ? LOCK_SH : LOCK_EX;
+	struct flock how = {
+		.l_type = sharing == CAS_SHARING_SHARED ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
 
 	if (dir < 0 && errno == ENOENT)
 		return 2;
@@ -108,8 +110,8 @@ try_lock(struct cas_store *s, const char *path, enum cas_sharing sharing,
 	if (lock < 0)
 		return stv_fail_errno(err, errno, "cannot open '%s/%s'",
 				      s->root, path);
-	while (flock(lock, how | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
+	while (fcntl(lock, F_OFD_SETLK, &how) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
 			return 1;
 		if (errno != EINTR)
 			return stv_fail_errno(err, errno, "cannot lock '%s/%s'",
@@ -189,13 +191,18 @@ read_size(int dir, const struct stat *lock, uint64_t *ret)
 	return true;
 }
 
-/* Is somebody using it?  Then what was measured is old at once. */
+/*
+ * Is somebody using it?  Then what was measured is old at once.  It only asks:
+ * a lock, however short, would send who comes just then to another copy.
+ */
 static bool
 is_in_use(int dir)
 {
 	stv_auto_fd fd = openat(dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct flock how = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0;
+	return fd < 0 || fcntl(fd, F_OFD_GETLK, &how) < 0 ||
+	       how.l_type != F_UNLCK;
 }
 
 static uint64_t

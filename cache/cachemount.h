@@ -4,9 +4,10 @@
  * A cache is cachemounts/<name>.<n>/ with
  *
  *	data/	what the command sees
- *	lock	held as long as a command runs with it; its mtime is the last
- *use label	what to call it for people size	what it took when it was last
- *measured
+ *	lock	held as long as a command runs with it; its mtime is when it was
+ *		used last
+ *	label	what to call it for people
+ *	size	what it took when it was last measured
  *
  * <name> is a digest (THREATS A12: what a Dockerfile says is never a part of a
  * path).  There are several with one name where commands that must not share
