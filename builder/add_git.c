@@ -56,7 +56,8 @@ take_flags(const struct bld_copy_spec *s, struct bld_git_pick *g,
 				"and %s",
 				s->checksum, have);
 	if (strlen(s->checksum) > 64 ||
-	    s->checksum[strspn(s->checksum, "0123456789abcdefABCDEF")] != '\0') {
+	    s->checksum[strspn(s->checksum, "0123456789abcdefABCDEF")] !=
+		    '\0') {
 		stv_fail(err, STV_E_CHECK,
 			 "invalid value '%s' of --checksum for a repository",
 			 s->checksum);

@@ -31,7 +31,7 @@
 struct bld_context;
 struct bld_copy_plan; /* builder/copy.h */
 struct bld_journal;   /* builder/journal.h */
-struct bld_redact; /* builder/redact.h */
+struct bld_redact;    /* builder/redact.h */
 struct key;
 
 /* Where a stage begins. */

@@ -7,9 +7,9 @@
  *	 "state":"ran","reason":{"kind":"content","subject":"a"},"text":"..."}
  *	{"image":"sha256:...","manifest":"sha256:...","executed":1}
  *
- * The last line (one for each target) is not there where the build failed.  A build that found all
- * in the cache leaves nothing behind.  Everything is called with the build's
- * lock held.
+ * The last line (one for each target) is not there where the build failed.  A
+ * build that found all in the cache leaves nothing behind.  Everything is
+ * called with the build's lock held.
  */
 #ifndef STAVE_BUILDER_JOURNAL_H
 #define STAVE_BUILDER_JOURNAL_H

@@ -7,8 +7,8 @@
  *	bld_mounts_ready(&m, env, err);		 locks, copies, secrets, sockets
  *	... run with m.ready and ${env} ...
  *	bld_mounts_end(&m);			 let go of all that
- *	bld_mounts_is_same(&m, err);		 is the context what the key
- *says? bld_mounts_fini(&m);
+ *	bld_mounts_is_same(&m, err);		 or did the context change?
+ *	bld_mounts_fini(&m);
  *
  * The build's lock is held by who calls; it is let go of for long work.
  */
@@ -54,12 +54,12 @@ struct bld_mount {
 	bool has_from;
 	struct bld_build *b;
 	struct bld_context *context; /* borrowed */
-	struct oci_config *image; /* owned, of an image */
+	struct oci_config *image;    /* owned, of an image */
 	const struct oci_config *config;
 	struct lay_view *view;
 	/* BIND: of all that can be seen in it; CACHE: of a ${context} */
 	struct stv_digest content;
-	struct stv_digest name;	   /* CACHE: of its directory */
+	struct stv_digest name; /* CACHE: of its directory */
 
 	/* While the command runs. */
 	struct bld_overlay overlay;

@@ -15,8 +15,8 @@
 #include "registry/http.h"
 
 #include "builder/build_internal.h"
-#include "builder/copy_flags.h"
 #include "builder/context.h"
+#include "builder/copy_flags.h"
 #include "builder/copy_internal.h"
 #include "builder/selection.h"
 

@@ -22,7 +22,8 @@ bld_targets(const struct df_file *f, bld_target_list *ret)
 		if (n->kind != DF_FROM)
 			continue;
 		t = stv_vec_push(ret);
-		*t = (struct bld_target_info){.base = stv_xstrdup(n->args[0].text)};
+		*t = (struct bld_target_info){
+			.base = stv_xstrdup(n->args[0].text)};
 		if (platform != NULL)
 			t->platform = stv_xstrdup(platform->value);
 		if (n->n_args >= 3) {

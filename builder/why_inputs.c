@@ -323,12 +323,13 @@ merge(const struct lines *old, const struct lines *now, struct pair *ret)
 
 		i += cmp <= 0;
 		k += cmp >= 0;
-		if (cmp == 0 && strcmp(at.old->head, at.now->head) == 0)
-			continue;
 		if (cmp < 0)
 			at.now = NULL;
 		else if (cmp > 0)
 			at.old = NULL;
+		else if (at.old != NULL && at.now != NULL &&
+			 strcmp(at.old->head, at.now->head) == 0)
+			continue;
 		n++;
 		l = at.now != NULL ? at.now : at.old;
 		if (l == NULL || rank_of(l) <= best)

@@ -111,7 +111,7 @@ static const char schema_3[] =
 
 /* From each format to the next one; from nothing to the first. */
 static const char *const upgrades[SCHEMA_VERSION] = {schema_1, schema_2,
-						      schema_3};
+						     schema_3};
 
 int64_t
 cas_now_s(void)

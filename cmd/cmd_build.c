@@ -45,7 +45,7 @@ struct build {
 	struct build_input in;
 	struct stv_sources *sources;
 	struct stv_diags diags;
-	size_t n_shown; /* of them */
+	size_t n_shown;	      /* of them */
 	struct stv_strs args; /* --build-arg, NAME=VALUE, for the linter */
 	struct cas_store *store;
 	struct cas_lease *lease;

@@ -25,7 +25,7 @@ struct cmd_call {
 	enum cmd_call_kind kind;
 	bool is_json;
 	enum check_format format; /* of CMD_CALL_CHECK */
-	bool ignores_status; /* findings do not make the command fail */
+	bool ignores_status;	  /* findings do not make the command fail */
 };
 
 /*

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
