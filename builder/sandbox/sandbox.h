@@ -1,6 +1,5 @@
 /*
- * builder/sandbox/sandbox.h - run commands of an image, kept away from the
- *host.
+ * builder/sandbox/sandbox.h - run commands of an image, away from the host.
  *
  *	sbx_open(&config, &sbx, err);              once per process
  *	sbx_start(sbx, &spec, &proc, err);         returns at once
