@@ -342,7 +342,8 @@ struct bld_cached {
 	/* Upon what the record holds; zero for a COPY --link: upon anything. */
 	struct stv_digest parent_chain;
 	struct stv_digest parent_config;
-	char *where; /* names the step between builds */
+	bool is_too_large; /* the config: no step may stand on it */
+	char *where;	   /* names the step between builds */
 	/* What a COPY selected, for explanations; NULL: it is none. */
 	const struct bld_copy_plan *plan;
 	struct stv_buf list; /* of what it selected, once it was made */

@@ -110,9 +110,11 @@ finish_config(struct bld_build *b, const struct bld_stage *st,
 
 /* A small blob, whose write is skipped where it is there already. */
 static int
-put_blob(struct cas_store *store, const struct stv_buf *text,
+put_blob(struct cas_store *store, const struct stv_buf *text, const char *what,
 	 struct oci_descriptor *ret, struct stv_err **err)
 {
+	if (stv_buf_check(text, what, err) < 0)
+		return -1;
 	ret->digest = stv_digest_of(stv_buf_str(text), text->len);
 	ret->size = text->len;
 	if (cas_blob_has(store, &ret->digest))
@@ -181,12 +183,14 @@ bld_image_finish(struct bld_build *b, const struct bld_stage *st,
 		stv_pairs_set(&m->annotations, b->o->annotations.v[i].name,
 			      b->o->annotations.v[i].value);
 	oci_config_write(c, &text);
-	if (put_blob(b->o->store, &text, &m->config, err) < 0 ||
+	if (put_blob(b->o->store, &text, "the image's config", &m->config,
+		     err) < 0 ||
 	    add_layers(b, c, base, m, blobs, &ret->image.size, err) < 0)
 		return -1;
 	stv_buf_truncate(&text, 0);
 	oci_manifest_write(m, &text);
-	if (put_blob(b->o->store, &text, &self, err) < 0)
+	if (put_blob(b->o->store, &text, "the image's manifest", &self, err) <
+	    0)
 		return -1;
 	blobs[n] = m->config.digest;
 	blobs[n + 1] = self.digest;

@@ -105,15 +105,14 @@ expose_step(struct bld_stage *st, const struct df_node *node,
 			if (r < 0)
 				stv_err_at(*err, node->args[i].span);
 		}
-		for (size_t k = 0; k < ports.len && r == 0; k++)
-			if (!stv_strs_has(&c->exposed_ports, ports.v[k]))
-				stv_strs_add(&c->exposed_ports, ports.v[k]);
+		if (r == 0)
+			stv_strs_copy(&c->exposed_ports, &ports);
 		stv_strs_clear(&words);
 		stv_strs_clear(&ports);
 		if (r < 0)
 			return -1;
 	}
-	stv_strs_sort(&c->exposed_ports);
+	stv_strs_sort_unique(&c->exposed_ports);
 	return 0;
 }
 
@@ -133,10 +132,9 @@ volume_step(struct bld_stage *st, const struct df_node *node,
 			stv_fail(err, STV_E_CHECK, "VOLUME with an empty path");
 			return stv_err_at(*err, node->args[i].span);
 		}
-		if (!stv_strs_has(&c->volumes, path))
-			stv_strs_add(&c->volumes, path);
+		stv_strs_take(&c->volumes, stv_steal(&path));
 	}
-	stv_strs_sort(&c->volumes);
+	stv_strs_sort_unique(&c->volumes);
 	return 0;
 }
 
@@ -224,6 +222,24 @@ healthcheck_step(struct bld_stage *st, const struct df_node *node,
 	return 0;
 }
 
+/* Names are looked for in lists: time must not grow without end. */
+static int
+check_numbers(const struct bld_stage *st, const struct df_node *node,
+	      struct stv_err **err)
+{
+	const struct oci_runconfig *c = &st->config->config;
+
+	if (st->env.len <= STV_MAX_VARIABLES &&
+	    st->declared.len <= STV_MAX_VARIABLES &&
+	    c->env.len <= STV_MAX_VARIABLES &&
+	    c->labels.len <= STV_MAX_VARIABLES &&
+	    c->volumes.len <= STV_MAX_VARIABLES)
+		return 0;
+	stv_fail(err, STV_E_LIMIT, "%s number %d is too many",
+		 df_kind_name(node->kind), STV_MAX_VARIABLES + 1);
+	return stv_err_at(*err, node->span);
+}
+
 int
 bld_meta_step(struct bld_stage *st, const struct bld_step *step,
 	      struct stv_err **err)
@@ -287,6 +303,8 @@ bld_meta_step(struct bld_stage *st, const struct bld_step *step,
 		STV_BUG("%s is no step of the config alone",
 			df_kind_name(node->kind));
 	}
+	if (r == 0)
+		r = check_numbers(st, node, err);
 	if (r == 0)
 		/* without an epoch by bld_image_finish(): of the next layer */
 		bld_history(st, node->original,

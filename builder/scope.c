@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "parser/expand.h"
 
@@ -211,6 +212,11 @@ bld_global_arg(struct bld_build *b, const struct df_node *node,
 			stv_env_set(&b->global_env, d.name, value);
 		free(d.name);
 		free(d.value);
+		if (b->global_env.len > STV_MAX_VARIABLES) {
+			stv_fail(err, STV_E_LIMIT, "ARG number %d is too many",
+				 STV_MAX_VARIABLES + 1);
+			return stv_err_at(*err, node->args[i].span);
+		}
 	}
 	return 0;
 }

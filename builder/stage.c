@@ -130,6 +130,7 @@ bld_cache_begin(struct bld_stage *st, const struct bld_step *step,
 	oci_runconfig_write(&st->config->config, &config);
 	ret->parent_chain = st->chain;
 	ret->parent_config = stv_digest_of(stv_buf_str(&config), config.len);
+	ret->is_too_large = config.is_over;
 	ret->where = stv_xasprintf("%s%zu|%u", st->b->place, st->index,
 				   (unsigned int)step->position);
 	ret->key = key_new("stave-step/1");
@@ -235,6 +236,10 @@ bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 	int r = 0;
 
 	*ret = (struct bld_outcome){0};
+	if (c->is_too_large)
+		return stv_fail(err, STV_E_LIMIT,
+				"the image's config is larger than %zu bytes",
+				(size_t)STV_MAX_CONFIG);
 	key_end(c->key, &c->digest, &preimage);
 	if (!bld_is_uncached(st))
 		r = look_up(st, c, ret, err);

@@ -50,6 +50,13 @@
 /* Threads that compress one stream: more only wait for the disk. */
 #define STV_MAX_PACKERS 16
 
+/*
+ * Variables, labels and volumes of an image, and arguments of a file: each is
+ * looked for in a list, and execve(2) takes less.
+ */
+#define STV_MAX_VARIABLES 10000
+/* Stages of a file; what looks for names among them is quadratic. */
+#define STV_MAX_STAGES 10000
 /* moby's maxLayerDepth (CONVENTIONS D4); warned from 100 on. */
 #define STV_MAX_LAYERS 125
 /* overlayfs: 501 lower directories are EINVAL (RELIABILITY V14). */

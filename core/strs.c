@@ -58,6 +58,23 @@ stv_strs_sort(struct stv_strs *s)
 }
 
 void
+stv_strs_sort_unique(struct stv_strs *s)
+{
+	size_t n = 0;
+
+	stv_strs_sort(s);
+	for (size_t i = 0; i < s->len; i++) {
+		if (n > 0 && strcmp(s->v[n - 1], s->v[i]) == 0)
+			free(s->v[i]);
+		else
+			s->v[n++] = s->v[i];
+	}
+	if (s->v != NULL)
+		s->v[n] = NULL;
+	s->len = n;
+}
+
+void
 stv_strs_clear(struct stv_strs *s)
 {
 	for (size_t i = 0; i < s->len; i++)

@@ -33,6 +33,9 @@ bool stv_strs_has(const struct stv_strs *s, const char *str);
 /* stv_strs_sort(s): bytewise ascending. */
 void stv_strs_sort(struct stv_strs *s);
 
+/* stv_strs_sort_unique(s): the same, and each string only once. */
+void stv_strs_sort_unique(struct stv_strs *s);
+
 /* stv_strs_clear(s): free everything; ${s} is an empty list again. */
 void stv_strs_clear(struct stv_strs *s);
 

@@ -455,6 +455,20 @@ has_error_before(const struct stv_diags *diags, struct stv_span span)
 	return false;
 }
 
+static void
+check_number_of_stages(const struct df_file *f, struct stv_diags *diags)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		if (f->nodes[i].kind != DF_FROM || ++n <= STV_MAX_STAGES)
+			continue;
+		stv_diags_add(diags, STV_SEV_ERROR, f->nodes[i].span,
+			      "a file has at most %d stages", STV_MAX_STAGES);
+		return;
+	}
+}
+
 /* Only ARG may stand before the first FROM, and there must be one. */
 static void
 check_stages(const struct df_file *f, struct stv_diags *diags)
@@ -495,6 +509,7 @@ df_check_file(const struct df_file *f, struct stv_diags *diags)
 			check_triggered(f->nodes[i].onbuild, diags);
 	}
 	check_stages(f, diags);
+	check_number_of_stages(f, diags);
 }
 
 void
