@@ -265,7 +265,8 @@ take_remote(struct bld_git_ref *r, const struct parts *p)
 	size_t n = strlen(p->scheme);
 
 	r->remote = stv_xstrdup(p->base);
-	if (strncmp(p->base + n, "://", 3) != 0)
+	/* Of the form "host:path" the scheme is only meant. */
+	if (strlen(p->base) < n || strncmp(p->base + n, "://", 3) != 0)
 		return;
 	memcpy(r->remote, p->scheme, n); /* git knows lower case only */
 	host = p->base + n + 3;

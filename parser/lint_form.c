@@ -11,6 +11,7 @@
 #include "core/source.h"
 
 #include "parser/lint_internal.h"
+#include "parser/lint_same.h"
 #include "parser/words.h"
 
 /* ---- case ----------------------------------------------------------------*/
@@ -266,10 +267,11 @@ df_lint_legacy_pair(struct df_lint *l, const struct df_node *n)
 	    !df_lint_is_verbatim(l, &n->args[1]))
 		return;
 	value = quote_value(l, n->args[1].text);
-	if (value == NULL)
-		return;
 	both.begin = n->args[0].span.end;
-	df_lint_edit(l, both, stv_xasprintf("=%s", value));
+	/* What is wrong stays as it is. */
+	if (value != NULL &&
+	    df_lint_same_value(n->args[1].text, value, l->o.file->escape))
+		df_lint_edit(l, both, stv_xasprintf("=%s", value));
 	free(value);
 }
 

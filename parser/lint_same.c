@@ -22,9 +22,8 @@ look_up(void *arg, const char *name)
 	return *is_set ? name : NULL;
 }
 
-/* Do both texts expand to the same? */
-static bool
-same_value(const char *a, const char *b, char escape)
+bool
+df_lint_same_value(const char *a, const char *b, char escape)
 {
 	bool ret = true;
 
@@ -110,7 +109,7 @@ same_args(const struct df_node *a, const struct df_node *b, char escape)
 
 		if (is_pair && i % 3 == 2)
 			continue; /* the separator */
-		if (is_pair && i % 3 == 1 ? !same_value(x, y, escape)
+		if (is_pair && i % 3 == 1 ? !df_lint_same_value(x, y, escape)
 		    : is_free		  ? strcasecmp(x, y) != 0
 					  : strcmp(x, y) != 0)
 			return false;

@@ -14,4 +14,10 @@ struct df_file; /* parser/ast.h */
  */
 bool df_lint_same(const struct df_file *a, const struct df_file *b);
 
+/*
+ * df_lint_same_value(a, b, escape): do both words expand to the same, whether
+ * variables are set or not?  False where one of them is wrong.
+ */
+bool df_lint_same_value(const char *a, const char *b, char escape);
+
 #endif /* STAVE_PARSER_LINT_SAME_H */
