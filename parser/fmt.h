@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 struct df_file;	    /* parser/ast.h */
+struct df_node;	    /* parser/ast.h */
 struct stv_buf;	    /* core/buf.h */
 struct stv_err;	    /* core/err.h */
 struct stv_sources; /* core/source.h */
@@ -36,5 +37,8 @@ int df_fmt(struct stv_sources *sources, const struct df_file *f,
  * of keywords (AS of FROM, the type of a HEALTHCHECK) does not count.
  */
 bool df_same(const struct df_file *a, const struct df_file *b);
+
+/* df_same_heredocs(a, b): have two instructions the same here-documents? */
+bool df_same_heredocs(const struct df_node *a, const struct df_node *b);
 
 #endif /* STAVE_PARSER_FMT_H */

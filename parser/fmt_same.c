@@ -43,8 +43,8 @@ same_args(const struct df_node *a, const struct df_node *b)
 	return true;
 }
 
-static bool
-same_heredocs(const struct df_node *a, const struct df_node *b)
+bool
+df_same_heredocs(const struct df_node *a, const struct df_node *b)
 {
 	if (a->n_heredocs != b->n_heredocs)
 		return false;
@@ -66,7 +66,7 @@ static bool
 same_instruction(const struct df_node *a, const struct df_node *b)
 {
 	return a->kind == b->kind && a->is_json == b->is_json &&
-	       same_flags(a, b) && same_args(a, b) && same_heredocs(a, b);
+	       same_flags(a, b) && same_args(a, b) && df_same_heredocs(a, b);
 }
 
 static bool

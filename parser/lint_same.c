@@ -9,6 +9,7 @@
 
 #include "parser/ast.h"
 #include "parser/expand.h"
+#include "parser/fmt.h"
 #include "parser/lint_same.h"
 
 #define AUTHORS "org.opencontainers.image.authors"
@@ -78,24 +79,6 @@ same_flags(const struct df_node *a, const struct df_node *b)
 }
 
 static bool
-same_heredocs(const struct df_node *a, const struct df_node *b)
-{
-	if (a->n_heredocs != b->n_heredocs)
-		return false;
-	for (size_t i = 0; i < a->n_heredocs; i++) {
-		const struct df_heredoc *x = &a->heredocs[i];
-		const struct df_heredoc *y = &b->heredocs[i];
-
-		if (strcmp(x->name, y->name) != 0 || x->fd != y->fd ||
-		    x->expand != y->expand || x->chomp != y->chomp ||
-		    x->content_len != y->content_len ||
-		    memcmp(x->content, y->content, x->content_len) != 0)
-			return false;
-	}
-	return true;
-}
-
-static bool
 same_args(const struct df_node *a, const struct df_node *b, char escape)
 {
 	bool is_pair = a->kind == DF_ENV || a->kind == DF_LABEL;
@@ -129,7 +112,7 @@ same_node(const struct df_node *a, const struct df_node *b, char escape)
 	if (a->trigger != NULL && strcmp(a->trigger, b->trigger) != 0)
 		return false;
 	return same_flags(a, b) && same_args(a, b, escape) &&
-	       same_heredocs(a, b);
+	       df_same_heredocs(a, b);
 }
 
 static bool
