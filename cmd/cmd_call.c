@@ -17,6 +17,8 @@
 #include "parser/ast.h"
 #include "parser/words.h"
 
+#include "cmd/table.h"
+
 #include "cmd/cmd_call.h"
 #include "cmd/opts.h"
 
@@ -167,66 +169,10 @@ set_items(json_t *o, const char *name, const bld_outline_items *items)
 
 /* ---- tables --------------------------------------------------------------*/
 
-/* Rows of cells; the last column is not padded. */
-struct table {
-	size_t n_columns;
-	size_t padding;
-	struct stv_strs cells;
-};
-
-/* What comes from the file must not steer a terminal. */
 static void
-add_cell(struct table *t, const char *text)
+add_cell(struct cmd_table *t, const char *text)
 {
-	stv_auto_buf b = STV_BUF_INIT((size_t)1 << 20);
-
-	if (text != NULL)
-		stv_buf_add_escaped(&b, text, strlen(text));
-	stv_strs_add(&t->cells, stv_buf_str(&b));
-}
-
-/* A column is as wide as what it holds, in code points. */
-static size_t
-width(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-static size_t
-column_width(const struct table *t, size_t column)
-{
-	size_t max = 0;
-
-	for (size_t i = column; i < t->cells.len; i += t->n_columns)
-		if (width(t->cells.v[i]) > max)
-			max = width(t->cells.v[i]);
-	return max + t->padding;
-}
-
-static void
-print_table(struct table *t)
-{
-	size_t *widths = stv_xcalloc(t->n_columns, sizeof(*widths));
-
-	for (size_t i = 0; i + 1 < t->n_columns; i++)
-		widths[i] = column_width(t, i);
-	for (size_t i = 0; i < t->cells.len; i++) {
-		const char *cell = t->cells.v[i];
-		size_t column = i % t->n_columns;
-		size_t n = width(cell);
-		bool is_last = column + 1 == t->n_columns;
-
-		printf("%s%*s", cell, is_last ? 0 : (int)(widths[column] - n),
-		       "");
-		if (is_last)
-			putchar('\n');
-	}
-	free(widths);
-	stv_strs_clear(&t->cells);
+	cmd_table_cell(t, text == NULL ? "" : text);
 }
 
 /* ---- outline -------------------------------------------------------------*/
@@ -234,36 +180,40 @@ print_table(struct table *t)
 static void
 print_head(const struct bld_outline *out)
 {
-	struct table t = {.n_columns = 2, .padding = 1};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 1);
 
 	if (out->name == NULL)
 		return;
-	add_cell(&t, "TARGET:");
-	add_cell(&t, out->name);
+	add_cell(t, "TARGET:");
+	add_cell(t, out->name);
+	cmd_table_end(t);
 	if (out->description != NULL) {
-		add_cell(&t, "DESCRIPTION:");
-		add_cell(&t, out->description);
+		add_cell(t, "DESCRIPTION:");
+		add_cell(t, out->description);
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 	putchar('\n');
 }
 
 static void
 print_args(const bld_outline_items *items)
 {
-	struct table t = {.n_columns = 3, .padding = 3};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 3);
 
 	if (items->len == 0)
 		return;
-	add_cell(&t, "BUILD ARG");
-	add_cell(&t, "VALUE");
-	add_cell(&t, "DESCRIPTION");
+	add_cell(t, "BUILD ARG");
+	add_cell(t, "VALUE");
+	add_cell(t, "DESCRIPTION");
+	cmd_table_end(t);
 	for (size_t i = 0; i < items->len; i++) {
-		add_cell(&t, items->v[i].name);
-		add_cell(&t, items->v[i].value);
-		add_cell(&t, items->v[i].description);
+		add_cell(t, items->v[i].name);
+		add_cell(t, items->v[i].value);
+		add_cell(t, items->v[i].description);
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 	putchar('\n');
 }
 
@@ -271,34 +221,38 @@ print_args(const bld_outline_items *items)
 static void
 print_given(const char *title, const bld_outline_items *items)
 {
-	struct table t = {.n_columns = 2, .padding = 3};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 3);
 
 	if (items->len == 0)
 		return;
-	add_cell(&t, title);
-	add_cell(&t, "REQUIRED");
+	add_cell(t, title);
+	add_cell(t, "REQUIRED");
+	cmd_table_end(t);
 	for (size_t i = 0; i < items->len; i++) {
-		add_cell(&t, items->v[i].name);
-		add_cell(&t, items->v[i].is_required ? "true" : "");
+		add_cell(t, items->v[i].name);
+		add_cell(t, items->v[i].is_required ? "true" : "");
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 	putchar('\n');
 }
 
 static void
 print_contexts(const bld_outline_items *items)
 {
-	struct table t = {.n_columns = 2, .padding = 3};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 3);
 
 	if (items->len == 0)
 		return;
-	add_cell(&t, "CONTEXT");
-	add_cell(&t, "DESCRIPTION");
+	add_cell(t, "CONTEXT");
+	add_cell(t, "DESCRIPTION");
+	cmd_table_end(t);
 	for (size_t i = 0; i < items->len; i++) {
-		add_cell(&t, items->v[i].name);
-		add_cell(&t, items->v[i].description);
+		add_cell(t, items->v[i].name);
+		add_cell(t, items->v[i].description);
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 	putchar('\n');
 }
 
@@ -342,10 +296,11 @@ call_outline(const struct cmd_call *call, const struct bld_opts *o,
 static void
 print_targets(const bld_target_list *list)
 {
-	struct table t = {.n_columns = 2, .padding = 1};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 1);
 
-	add_cell(&t, "TARGET");
-	add_cell(&t, "DESCRIPTION");
+	add_cell(t, "TARGET");
+	add_cell(t, "DESCRIPTION");
+	cmd_table_end(t);
 	for (size_t i = 0; i < list->len; i++) {
 		const char *name = list->v[i].name;
 		stv_auto_free char *marked = NULL;
@@ -354,10 +309,11 @@ print_targets(const bld_target_list *list)
 			marked = name == NULL
 					 ? stv_xstrdup("(default)")
 					 : stv_xasprintf("%s (default)", name);
-		add_cell(&t, marked != NULL ? marked : name);
-		add_cell(&t, list->v[i].description);
+		add_cell(t, marked != NULL ? marked : name);
+		add_cell(t, list->v[i].description);
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 }
 
 static json_t *
@@ -424,23 +380,25 @@ describe_json(void)
 static void
 call_describe(const struct cmd_call *call)
 {
-	struct table t = {.n_columns = 3, .padding = 1};
+	stv_auto(cmd_table) *t = cmd_table_new_as(0, 1);
 
 	if (call->is_json) {
 		print_json(describe_json());
 		return;
 	}
-	add_cell(&t, "NAME");
-	add_cell(&t, "VERSION");
-	add_cell(&t, "DESCRIPTION");
+	add_cell(t, "NAME");
+	add_cell(t, "VERSION");
+	add_cell(t, "DESCRIPTION");
+	cmd_table_end(t);
 	for (size_t i = 0; i < STV_ARRAY_LEN(methods); i++) {
 		if (methods[i].description == NULL)
 			continue;
-		add_cell(&t, methods[i].name);
-		add_cell(&t, METHOD_VERSION);
-		add_cell(&t, methods[i].description);
+		add_cell(t, methods[i].name);
+		add_cell(t, METHOD_VERSION);
+		add_cell(t, methods[i].description);
+		cmd_table_end(t);
 	}
-	print_table(&t);
+	cmd_table_print(t);
 }
 
 /* ---- the call ------------------------------------------------------------*/

@@ -19,13 +19,25 @@ struct row {
 
 struct cmd_table {
 	STV_VEC(struct row) rows;
+	size_t min_width; /* of a column but the last */
+	size_t padding;
 	bool is_open; /* the last row may get more cells */
 };
 
 struct cmd_table *
+cmd_table_new_as(size_t min_width, size_t padding)
+{
+	struct cmd_table *t = stv_xcalloc(1, sizeof(*t));
+
+	t->min_width = min_width;
+	t->padding = padding;
+	return t;
+}
+
+struct cmd_table *
 cmd_table_new(void)
 {
-	return stv_xcalloc(1, sizeof(struct cmd_table));
+	return cmd_table_new_as(MIN_WIDTH, PADDING);
 }
 
 void
@@ -75,12 +87,12 @@ width(const char *s)
 static size_t
 column_width(const struct cmd_table *t, size_t column)
 {
-	size_t max = MIN_WIDTH;
+	size_t max = t->min_width;
 
 	for (size_t i = 0; i < t->rows.len; i++) {
 		const struct stv_strs *cells = &t->rows.v[i].cells;
 		size_t w = column < cells->len
-				   ? width(cells->v[column]) + PADDING
+				   ? width(cells->v[column]) + t->padding
 				   : 0;
 
 		if (w > max)

@@ -2,6 +2,8 @@
 #ifndef STAVE_CMD_TABLE_H
 #define STAVE_CMD_TABLE_H
 
+#include <stddef.h>
+
 #include "core/cleanup.h"
 
 struct stv_buf; /* core/buf.h */
@@ -11,6 +13,12 @@ struct cmd_table;
 
 /* cmd_table_new(): Owns: cmd_table_free(). */
 struct cmd_table *cmd_table_new(void);
+
+/*
+ * cmd_table_new_as(min_width, padding): with other columns than docker's
+ * lists.  Owns: cmd_table_free().
+ */
+struct cmd_table *cmd_table_new_as(size_t min_width, size_t padding);
 
 /* cmd_table_cell(t, text): the next cell of the current line. */
 void cmd_table_cell(struct cmd_table *t, const char *text);
