@@ -79,17 +79,23 @@ open_store(struct build *b, struct stv_err **err)
 	return cas_lease_take(b->store, &b->lease, err);
 }
 
-/* Context, Dockerfile and ignore file; what is fetched needs the store. */
+/* The context; what is no directory needs the store. */
+static int
+fetch(struct build *b, const char *context, struct stv_err **err)
+{
+	if (cmd_input_needs_store(context) && open_store(b, err) < 0)
+		return -1;
+	return cmd_input_fetch(
+		&b->in, b->store, context,
+		cmd_request_flag(&b->r, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"), err);
+}
+
+/* Context, Dockerfile and ignore file. */
 static int
 load(struct build *b, const char *context, struct stv_err **err)
 {
-	int rc;
+	int rc = fetch(b, context, err);
 
-	if (cmd_input_needs_store(context) && open_store(b, err) < 0)
-		return -1;
-	rc = cmd_input_fetch(
-		&b->in, b->store, context,
-		cmd_request_flag(&b->r, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"), err);
 	if (rc == 0)
 		rc = cmd_input_load(&b->in, b->v->file, b->sources, &b->diags,
 				    err);
@@ -459,7 +465,7 @@ end(struct build *b)
 static int
 run_check(struct build *b, const char *context, struct stv_err **err)
 {
-	const struct cmd_check c = {
+	struct cmd_check c = {
 		.context = context,
 		.file = b->v->file,
 		.build_args = b->args,
@@ -470,14 +476,12 @@ run_check(struct build *b, const char *context, struct stv_err **err)
 	int status;
 
 	if (cmd_input_needs_store(context)) {
-		stv_fail(err, STV_E_USAGE,
-			 "--check looks at files that are here, and '%s' is "
-			 "not",
-			 context);
-		stv_err_hint(*err, "Fetch it first, and check the directory.");
-		return -1;
+		if (fetch(b, context, err) < 0)
+			return -1;
+		c.input = &b->in;
 	}
 	status = cmd_check_run(b->cx, &c, err);
+	cas_lease_drop(stv_steal(&b->lease));
 	return b->r.call.ignores_status && status > 0 ? CMD_DONE : status;
 }
 

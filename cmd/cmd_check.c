@@ -24,6 +24,7 @@
 #include "parser/ignore.h"
 #include "parser/lint.h"
 
+#include "cmd/build_input.h"
 #include "cmd/build_request.h"
 #include "cmd/check.h"
 #include "cmd/ctx.h"
@@ -93,7 +94,8 @@ load_ignore(struct check *k, struct stv_err **err)
 
 	if (k->c->context == NULL)
 		return 0;
-	if (cmd_ignore_load(k->sources, k->c->context,
+	if (k->c->input == NULL &&
+	    cmd_ignore_load(k->sources, k->c->context,
 			    is_stdin ? NULL : k->file, &k->in.ignore_file,
 			    &name, err) < 0)
 		return -1;
@@ -121,12 +123,48 @@ look_at_context(struct check *k, struct stv_err **err)
 {
 	stv_auto(bld_context) *ctx = NULL;
 	struct bld_context_opts o = {.ignore = k->ignore};
+	const struct build_input *in = k->c->input;
+	int rc;
 
 	if (k->c->context == NULL)
 		return 0;
-	if (bld_context_open(k->c->context, &o, &ctx, err) < 0)
+	rc = in != NULL ? bld_remote_context(&in->remote, &o, &ctx, err)
+			: bld_context_open(k->c->context, &o, &ctx, err);
+	if (rc < 0)
 		return -1;
 	cmd_check_files(k->l, &k->in, bld_context_source(ctx));
+	return 0;
+}
+
+/* The Dockerfile of a directory, or one alone. */
+static int
+load_file(struct check *k, struct stv_err **err)
+{
+	const struct cmd_check *c = k->c;
+
+	k->file = c->file != NULL ? stv_xstrdup(c->file)
+				  : cmd_dockerfile_find(c->context, err);
+	if (k->file == NULL)
+		return -1;
+	if (strncmp(k->file, "./", 2) == 0 && c->file == NULL)
+		memmove(k->file, k->file + 2, strlen(k->file + 2) + 1);
+	return cmd_dockerfile_load(k->sources, k->file, &k->diags, &k->parsed,
+				   err);
+}
+
+/* That of a context that was fetched, with the ignore file. */
+static int
+load_input(struct check *k, struct stv_err **err)
+{
+	struct build_input *in = k->c->input;
+	int rc = cmd_input_load(in, k->c->file, k->sources, &k->diags, err);
+
+	/* Findings are told by its name also where it cannot be parsed. */
+	k->file = stv_xstrdup(in->dockerfile != NULL ? in->dockerfile : "-");
+	if (rc < 0)
+		return -1;
+	k->parsed = stv_steal(&in->file);
+	k->in.ignore_file = in->ignore_file;
 	return 0;
 }
 
@@ -140,14 +178,7 @@ check_init(struct check *k, const struct cmd_check *c, struct cas_store *store,
 
 	*k = (struct check){.c = c, .sources = stv_sources_new()};
 	k->diags.max = STV_MAX_FINDINGS;
-	k->file = c->file != NULL ? stv_xstrdup(c->file)
-				  : cmd_dockerfile_find(c->context, err);
-	if (k->file == NULL)
-		return -1;
-	if (strncmp(k->file, "./", 2) == 0 && c->file == NULL)
-		memmove(k->file, k->file + 2, strlen(k->file + 2) + 1);
-	rc = cmd_dockerfile_load(k->sources, k->file, &k->diags, &k->parsed,
-				 err);
+	rc = c->input != NULL ? load_input(k, err) : load_file(k, err);
 	if (rc < 0 && k->diags.n_errors > 0) {
 		stv_err_clear(err);
 		return 0;

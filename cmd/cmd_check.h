@@ -7,15 +7,18 @@
 #include "core/oci.h"
 #include "core/strs.h"
 
-struct cmd_ctx; /* cmd/ctx.h */
-struct stv_err; /* core/err.h */
+struct build_input; /* cmd/build_input.h */
+struct cmd_ctx;	    /* cmd/ctx.h */
+struct stv_err;	    /* core/err.h */
 
 enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_SARIF };
 
 /* What to check and how to tell. */
 struct cmd_check {
 	const char *context; /* a directory; NULL: there is none */
-	const char *file;    /* "-": stdin; NULL: the one in the context */
+	/* A context that was fetched, instead; not loaded yet.  Or NULL. */
+	struct build_input *input;
+	const char *file; /* "-": stdin; NULL: the one in the context */
 	struct stv_strs build_args; /* "NAME=VALUE" */
 	const char *target;
 	struct stv_platform platform; /* os NULL: this machine's */

@@ -592,7 +592,27 @@ named_layout() {
     empty_tmp
 }
 
+# --check of a context that is fetched: its Dockerfile, its ignore file and its files.
+checked() {
+    mkdir ctx
+    printf 'from busybox:1\nCOPY . /\n' >ctx/Dockerfile
+    echo "-----BEGIN OPENSSH PRIVATE KEY-----" >ctx/id_rsa
+    tar -C ctx -cf ctx.tar .
+    e2e_exits 1 "$STAVE" build --check - <ctx.tar
+    e2e_has findings "$E2E_OUT" 'Dockerfile:1:1: warning: ConsistentInstructionCasing'
+    e2e_has findings "$E2E_OUT" CopySecretFile
+    e2e_same 'left in tmp' "$(ls -A "$STAVE_ROOT/tmp")" ''
+    echo id_rsa >ctx/.dockerignore
+    tar -C ctx -cf ctx.tar .
+    e2e_exits 1 "$STAVE" build --check ctx.tar
+    e2e_hasnt 'findings of what is left out' "$E2E_OUT" CopySecretFile
+    echo 'FRUM busybox' >bad
+    e2e_exits 1 "$STAVE" build --check - <bad
+    e2e_has 'a bad file' "$E2E_OUT" "<stdin>:1:1: error: unknown instruction 'FRUM'"
+}
+
 start_servers
+e2e_case checked checked
 for option in --format=gnu --format=pax --gzip --bzip2 --xz --zstd; do
     e2e_case "archive$option" archive_kind "$option"
 done
