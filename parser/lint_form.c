@@ -217,6 +217,11 @@ quote_value(const struct df_lint *l, const char *value)
 	size_t len = strlen(value);
 	bool in_quotes = false;
 
+	/* Words end at other blanks too, and nobody writes them. */
+	for (size_t i = 0; i < len; i++)
+		if (value[i] != ' ' && value[i] != '\t' &&
+		    df_space_len(value + i, len - i) > 0)
+			return NULL;
 	if (strpbrk(value, " \t") == NULL)
 		return stv_xstrdup(value);
 	if (strpbrk(value, special) == NULL) {
