@@ -49,7 +49,7 @@ is_active(uint32_t cp)
 	       (cp >= 0x2028 && cp <= 0x202e) ||
 	       (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
 	       (cp >= 0xfff9 && cp <= 0xfffb) ||
-	       (cp >= 0xe0000 && cp < 0xe0100);
+	       (cp >= 0xe0000 && cp < 0xe1000);
 }
 
 /*
