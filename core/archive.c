@@ -146,7 +146,7 @@ fix_time(struct stv_archive_entry *e)
 {
 	if (e->mtime_ns > 999999999)
 		e->mtime_ns = 0;
-	if (e->mtime_s >= 0 || e->mtime_ns == 0 || e->mtime_s == INT64_MIN)
+	if (e->mtime_s >= 0 || e->mtime_ns == 0)
 		return;
 	e->mtime_s--;
 	e->mtime_ns = 1000000000U - e->mtime_ns;
@@ -177,6 +177,11 @@ get_entry(struct stv_archive *a, struct archive_entry *e,
 	if (ret->path == NULL)
 		return stv_fail(err, STV_E_INPUT,
 				"an entry of the tar has no name");
+	/* What libarchive makes of a time that an int64_t cannot hold. */
+	if (ret->mtime_s == INT64_MIN || ret->mtime_s == INT64_MAX)
+		return stv_fail(err, STV_E_INPUT,
+				"'%.200s' in the tar has a time out of range",
+				ret->path);
 	fix_time(ret);
 	if (size < 0 || (uint64_t)size > STV_MAX_LAYER)
 		return stv_fail(err, STV_E_LIMIT,

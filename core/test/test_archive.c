@@ -23,8 +23,10 @@ put_octal(char *field, int n, uint64_t v)
 		field[i] = (char)('0' + (v & 7));
 }
 
+/* ${mtime}: the 12 bytes of the field. */
 static void
-put_file(struct stv_buf *b, const char *name, const char *body)
+put_file_at(struct stv_buf *b, const char *name, const char *body,
+	    const char *mtime)
 {
 	char h[512] = {0};
 	static const char zeros[512];
@@ -35,7 +37,7 @@ put_file(struct stv_buf *b, const char *name, const char *body)
 	put_octal(h + 108, 8, 1);
 	put_octal(h + 116, 8, 2);
 	put_octal(h + 124, 12, strlen(body));
-	put_octal(h + 136, 12, 3);
+	memcpy(h + 136, mtime, 12);
 	memset(h + 148, ' ', 8);
 	h[156] = '0';
 	memcpy(h + 257, "ustar\00000", 8);
@@ -46,6 +48,12 @@ put_file(struct stv_buf *b, const char *name, const char *body)
 	stv_buf_add(b, h, 512);
 	stv_buf_adds(b, body);
 	stv_buf_add(b, zeros, (512 - strlen(body) % 512) % 512);
+}
+
+static void
+put_file(struct stv_buf *b, const char *name, const char *body)
+{
+	put_file_at(b, name, body, "00000000003");
 }
 
 static void
@@ -180,6 +188,51 @@ Test(archive, gives_entries_and_their_content)
 	stv_in_close(in);
 	(void)close(fd);
 	(void)unlink(path);
+}
+
+struct time_case {
+	char field[13];
+	int result; /* of stv_archive_next() */
+	int64_t mtime_s;
+};
+
+/* Base-256 holds 95 bits; libarchive makes of what an int64_t does not hold
+ * its ends, and reads INT64_MIN in a pax record as a second later. */
+Test(archive, refuses_times_that_64_bits_cannot_hold)
+{
+	static const struct time_case cases[] = {
+		{"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe", 1, -2},
+		{"\x80\0\0\0\x7f\xff\xff\xff\xff\xff\xff\xfe", 1,
+		 INT64_MAX - 1},
+		{"\xff\xff\xff\xff\x80\0\0\0\0\0\0\x01", 1, INT64_MIN + 1},
+		{"\x80\0\0\x01\0\0\0\0\0\0\0\0", -1, 0},
+		{"\xff\xff\xff\xfe\xff\xff\xff\xff\xff\xff\xff\xff", -1, 0},
+		{"\xff\xff\xff\xff\x80\0\0\0\0\0\0\0", -1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		stv_auto_buf tar = T_BUF;
+		struct stv_archive *a = NULL;
+		struct stv_archive_entry e;
+		struct stv_err *err = NULL;
+		struct stv_in *in;
+
+		put_file_at(&tar, "file", "", cases[i].field);
+		put_end(&tar);
+		in = stv_in_mem(tar.data, tar.len);
+		cr_assert_eq(stv_archive_open_tar(in, &a, &err), 0);
+		cr_assert_eq(stv_archive_next(a, &e, &err), cases[i].result,
+			     "case %zu", i);
+		if (cases[i].result == 1)
+			cr_assert_eq(e.mtime_s, cases[i].mtime_s, "case %zu",
+				     i);
+		else
+			cr_assert_eq(stv_err_code(err), STV_E_INPUT, "case %zu",
+				     i);
+		stv_err_free(err);
+		stv_archive_close(a);
+		stv_in_close(in);
+	}
 }
 
 struct pax_case {
