@@ -71,6 +71,9 @@ stv_diags_add(struct stv_diags *d, enum stv_severity severity,
 		d->n_warnings++;
 	/* One beyond the maximum is the scratch one that nobody shows. */
 	if (d->len < max) {
+		/* Something may have been dropped since there was no room. */
+		if (d->v != NULL)
+			diag_fini(&d->v[d->len]);
 		stv_vec_reserve(d, d->len + 2);
 		f = &d->v[d->len++];
 		d->v[d->len] = (struct stv_diag){0};

@@ -155,6 +155,7 @@ struct df_file {
 	size_t n_nodes;
 	const struct df_piece *pieces;
 	size_t n_pieces;
+	size_t n_empty; /* instructions with an empty line in them */
 };
 
 /* df_file_free(f): free it and all that it holds.  NULL is ok. */

@@ -315,6 +315,7 @@ warn_empty(struct df_lex *lex)
 
 	if (!lex->line.has_empty)
 		return;
+	lex->n_empty++;
 	f = stv_diags_add(lex->diags, STV_SEV_WARNING, lex->line.empty,
 			  "empty line inside an instruction");
 	f->rule = "NoEmptyContinuation";

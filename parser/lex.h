@@ -94,6 +94,7 @@ struct df_lex {
 	enum df_kind kind;
 	bool is_known;	 /* ${kind} is set */
 	bool has_known;	 /* it has been set once */
+	size_t n_empty;	 /* lines with an empty one in them */
 	bool has_type;	 /* HEALTHCHECK's type has been read */
 	bool in_trigger; /* behind an ONBUILD */
 	bool is_json;

@@ -209,15 +209,19 @@ edit_empty(struct df_lint *l, struct stv_span span)
 static void
 take_parsed(struct df_lint *l)
 {
+	size_t n_left = l->o.file->n_empty;
+	size_t n_over = l->diags->n_warnings;
 	enum df_rule_no no;
 
 	for (size_t i = 0; i < l->diags->len;) {
 		const struct stv_diag *d = &l->diags->v[i];
 
+		n_over -= d->severity == STV_SEV_WARNING;
 		if (d->rule == NULL || !df_rule_find(d->rule, &no)) {
 			i++;
 		} else if (l->is_off[no]) {
 			stv_diags_drop(l->diags, i);
+			n_left -= n_left > 0;
 		} else {
 			l->is_found[no] = true;
 			if (no == DF_R_EMPTY_CONTINUATION)
@@ -225,6 +229,9 @@ take_parsed(struct df_lint *l)
 			i++;
 		}
 	}
+	/* Those beyond the maximum were not kept, but counted. */
+	if (l->is_off[DF_R_EMPTY_CONTINUATION])
+		l->diags->n_warnings -= n_left < n_over ? n_left : n_over;
 }
 
 /* ---- places --------------------------------------------------------------*/

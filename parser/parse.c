@@ -186,6 +186,7 @@ make_file(struct df_lex *lex, const struct stv_source *src)
 	f->check = lex->reader.check;
 	f->nodes = nodes;
 	f->n_nodes = lex->nodes.len;
+	f->n_empty = lex->n_empty;
 	finish_pieces(lex, f);
 	return f;
 }

@@ -374,6 +374,23 @@ Test(lint, warnings_of_the_parser_are_told_once_or_skipped)
 	run_fini(&r);
 }
 
+/* What is skipped is not counted either, and leaves nothing (make asan). */
+Test(lint, skipped_warnings_of_the_parser_do_not_count)
+{
+	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
+	struct run r;
+
+	stv_buf_adds(&text, "# check=skip=NoEmptyContinuation\n"
+			    "FROM scratch\n");
+	for (int i = 0; i < STV_MAX_FINDINGS + 10; i++)
+		stv_buf_adds(&text, "LABEL a=b \\\n\n c=d\n");
+	stv_buf_adds(&text, "LABEL a b\n");
+	run_opts(&r, stv_buf_str(&text), (struct df_lint_opts){0});
+	cr_expect_eq(r.diags.len, 1);
+	cr_expect_eq(r.diags.n_warnings, 1);
+	run_fini(&r);
+}
+
 Test(lint, more_findings_than_the_bound_are_counted)
 {
 	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
