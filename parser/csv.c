@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
 
@@ -23,26 +22,27 @@ static int
 take_quoted(const char *text, size_t *at, char **ret, size_t *ret_at,
 	    struct stv_err **err)
 {
-	size_t begin = *at, n = 0, i = begin + 1;
-	stv_auto_free char *out = stv_xmalloc(strlen(text + begin) + 1);
+	size_t begin = *at + 1, end = begin, n = 0;
+	char *out;
 
-	for (;; i++) {
-		if (text[i] == '\0')
-			return bad_quote(begin, ret_at,
+	while (text[end] != '"' || text[end + 1] == '"') {
+		if (text[end] == '\0')
+			return bad_quote(*at, ret_at,
 					 "a quoted field does not end", err);
-		if (text[i] == '"' && text[i + 1] == '"')
-			i++;
-		else if (text[i] == '"')
-			break;
-		out[n++] = text[i];
+		end += text[end] == '"' ? 2 : 1;
 	}
-	out[n] = '\0';
-	*at = i + 1;
-	if (text[*at] != ',' && text[*at] != '\0')
-		return bad_quote(*at, ret_at,
+	if (text[end + 1] != ',' && text[end + 1] != '\0')
+		return bad_quote(end + 1, ret_at,
 				 "there is something behind a quoted field",
 				 err);
-	*ret = stv_steal(&out);
+	out = stv_xmalloc(end - begin + 1);
+	for (size_t i = begin; i < end; i++) {
+		out[n++] = text[i];
+		i += text[i] == '"';
+	}
+	out[n] = '\0';
+	*ret = out;
+	*at = end + 1;
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 /* parser/test/test_mount.c - tests of parser/mount.h and parser/csv.h. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,5 +247,23 @@ Test(csv, places_have_the_quotes)
 	cr_expect_eq(csv.fields.v[1].end, 9);
 	cr_expect_str_eq(csv.fields.v[2].text, "");
 	cr_expect_str_eq(csv.fields.v[3].text, "d");
+	df_csv_fini(&csv);
+}
+
+/* A field takes what it needs, not what is left of the line. */
+Test(csv, many_quoted_fields_take_little_memory)
+{
+	stv_auto_buf text = STV_BUF_INIT((size_t)100000);
+	struct df_csv csv = {0};
+	struct stv_err *err = NULL;
+	size_t at, size = 0;
+
+	for (int i = 0; i < 10000; i++)
+		stv_buf_adds(&text, "\"a\",");
+	cr_assert_eq(df_csv_parse(stv_buf_str(&text), &csv, &at, &err), 0);
+	cr_assert_eq(csv.fields.len, 10001);
+	for (size_t i = 0; i < csv.fields.len; i++)
+		size += malloc_usable_size(csv.fields.v[i].text);
+	cr_expect_lt(size, 1000000);
 	df_csv_fini(&csv);
 }
