@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bool.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -104,36 +105,29 @@ static int
 parse_word(const char *what, const char *value, const char *const *words,
 	   struct stv_err **err)
 {
-	const char *near = df_nearest(value, words);
+	const char *near;
 
 	for (int i = 0; words[i] != NULL; i++)
 		if (strcasecmp(words[i], value) == 0)
 			return i;
+	near = df_nearest(value, words);
 	stv_fail(err, STV_E_CHECK, "unknown %s '%s' of --mount", what, value);
 	if (near != NULL)
 		stv_err_hint(*err, "Did you mean '%s'?", near);
 	return -1;
 }
 
-/* Go's strconv.ParseBool. */
 static int
 parse_bool(const char *key, const char *value, bool *ret, struct stv_err **err)
 {
-	static const char *const words[] = {
-		"1", "t", "T", "true",	"TRUE",	 "True",
-		"0", "f", "F", "false", "FALSE", "False",
-	};
+	int is = stv_bool_parse(value, strlen(value));
 
-	for (size_t i = 0; i < STV_ARRAY_LEN(words); i++) {
-		if (strcmp(words[i], value) != 0)
-			continue;
-		*ret = i < STV_ARRAY_LEN(words) / 2;
-		return 0;
-	}
-	return stv_fail(err, STV_E_CHECK,
-			"'%s' of --mount is true or false, "
-			"not '%s'",
-			key, value);
+	if (is < 0)
+		return stv_fail(err, STV_E_CHECK,
+				"'%s' of --mount is true or false, not '%s'",
+				key, value);
+	*ret = is == 1;
+	return 0;
 }
 
 /* Digits of that base and nothing else, in 32 bits. */
