@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,9 +31,19 @@ struct proc {
 	pid_t pid;
 	int pidfd;
 	int out, err; /* our ends; -1 at their end */
+	int why;      /* the child's errno, where it became no program */
 	struct stv_buf output;
 	struct stv_buf errors;
 };
+
+static bool
+is_program(const char *path)
+{
+	struct stat st;
+
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 &&
+	       fstatat(AT_FDCWD, path, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
 
 int
 stv_proc_find(const char *name, char **ret, struct stv_err **err)
@@ -47,8 +58,7 @@ stv_proc_find(const char *name, char **ret, struct stv_err **err)
 			stv_xasprintf("%.*s/%s", (int)n, p, name);
 
 		p += n + (p[n] == ':');
-		if (*path == '/' &&
-		    faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
+		if (n > 0 && *path == '/' && is_program(path)) {
 			*ret = stv_steal(&path);
 			return 0;
 		}
@@ -59,10 +69,11 @@ stv_proc_find(const char *name, char **ret, struct stv_err **err)
 
 /* In the child: only what is allowed after fork() in a process of threads. */
 __attribute__((__noreturn__)) static void
-become(const struct proc *p, int in, int out, int errors)
+become(const struct proc *p, int in, int out, int errors, int why)
 {
 	static const int ignored[] = {SIGPIPE, SIGXFSZ};
 	sigset_t none;
+	int errnum;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpgid(0, 0);
@@ -72,9 +83,11 @@ become(const struct proc *p, int in, int out, int errors)
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 	if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(errors, 2) >= 0 &&
 	    (p->o->dirfd < 0 || fchdir(p->o->dirfd) == 0) &&
-	    syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+	    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		(void)execve(p->path, (char *const *)(uintptr_t)p->o->argv,
 			     p->o->env);
+	errnum = errno;
+	(void)!write(why, &errnum, sizeof(errnum));
 	_exit(127);
 }
 
@@ -82,15 +95,17 @@ static int
 start(struct proc *p, struct stv_err **err)
 {
 	stv_auto_fd in = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
-	int out[2] = {-1, -1}, errors[2] = {-1, -1};
+	int out[2] = {-1, -1}, errors[2] = {-1, -1}, why[2] = {-1, -1};
 	int rc = 0;
 
-	if (in < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+	if (in < 0 || pipe2(out, O_CLOEXEC) < 0 ||
+	    pipe2(errors, O_CLOEXEC) < 0 ||
+	    pipe2(why, O_CLOEXEC | O_NONBLOCK) < 0)
 		rc = stv_fail_errno(err, errno, "cannot make a pipe");
 	if (rc == 0) {
 		p->pid = fork();
 		if (p->pid == 0)
-			become(p, in, out[1], errors[1]);
+			become(p, in, out[1], errors[1], why[1]);
 		if (p->pid < 0)
 			rc = stv_fail_errno(err, errno, "cannot run %s",
 					    p->path);
@@ -101,12 +116,14 @@ start(struct proc *p, struct stv_err **err)
 		p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 		p->out = stv_steal_fd(&out[0]);
 		p->err = stv_steal_fd(&errors[0]);
+		p->why = stv_steal_fd(&why[0]);
 		(void)fcntl(p->out, F_SETFL, O_NONBLOCK);
 		(void)fcntl(p->err, F_SETFL, O_NONBLOCK);
 	}
 	for (int i = 0; i < 2; i++) {
 		stv_close_p(&out[i]);
 		stv_close_p(&errors[i]);
+		stv_close_p(&why[i]);
 	}
 	return rc;
 }
@@ -229,12 +246,23 @@ reap(struct proc *p, bool is_failed)
 				   : WEXITSTATUS(status);
 }
 
+/* Did the child say, before it ended, that it could not become the program? */
+static int
+check_started(const struct proc *p, struct stv_err **err)
+{
+	int errnum;
+
+	if (read(p->why, &errnum, sizeof(errnum)) != (ssize_t)sizeof(errnum))
+		return 0;
+	return stv_fail_errno(err, errnum, "cannot run %s", p->path);
+}
+
 int
 stv_proc_run(const struct stv_proc_opts *opts, struct stv_proc_result *ret,
 	     struct stv_err **err)
 {
 	struct stv_proc_opts o = *opts;
-	struct proc p = {.o = &o, .pidfd = -1, .out = -1, .err = -1};
+	struct proc p = {.o = &o, .pidfd = -1, .out = -1, .err = -1, .why = -1};
 	int rc, status = 0;
 
 	if (o.what == NULL)
@@ -249,9 +277,12 @@ stv_proc_run(const struct stv_proc_opts *opts, struct stv_proc_result *ret,
 		rc = attend(&p, err);
 		status = reap(&p, rc < 0);
 	}
+	if (rc == 0)
+		rc = check_started(&p, err);
 	stv_close_p(&p.pidfd);
 	stv_close_p(&p.out);
 	stv_close_p(&p.err);
+	stv_close_p(&p.why);
 	free(p.path);
 	if (rc < 0) {
 		stv_buf_fini(&p.output);

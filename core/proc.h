@@ -24,7 +24,7 @@
 struct stv_err; /* core/err.h */
 
 struct stv_proc_opts {
-	const char *const *argv; /* argv[0] without a slash: from PATH */
+	const char *const *argv; /* argv[0]: looked for in PATH */
 	char *const *env;	 /* NAME=value, all of it */
 	int dirfd;		 /* its working directory; -1: ours */
 	size_t max_output;	 /* 0: STV_MAX_PROC_OUTPUT */
@@ -50,7 +50,7 @@ int stv_proc_find(const char *name, char **ret, struct stv_err **err);
  *
  * Owns:   *ret, stv_proc_result_fini(); untouched on failure.
  * Errors: STV_E_NOT_FOUND: no such program; STV_E_LIMIT: more output than
- *         allowed; STV_E_CANCELLED; STV_E_IO.
+ *         allowed; STV_E_CANCELLED; STV_E_IO, also where it cannot be executed.
  * Threads: any, which waits.
  */
 int stv_proc_run(const struct stv_proc_opts *o, struct stv_proc_result *ret,

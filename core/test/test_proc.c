@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,12 +45,11 @@ Test(proc, output_status_and_complaints)
 Test(proc, it_gets_nothing_but_what_is_given)
 {
 	char *const env[] = {(char[]){"A=b"}, NULL};
-	const char *const argv[] = {"/bin/sh", "-c",
+	const char *const argv[] = {"sh", "-c",
 				    "echo $A $HOME; read x; echo $?; pwd; "
 				    "ls /proc/self/fd | wc -l",
 				    NULL};
-	const char *const named[] = {"sh", "-c", argv[2], NULL};
-	struct stv_proc_opts o = {.argv = named, .env = env};
+	struct stv_proc_opts o = {.argv = argv, .env = env};
 	int open_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stv_proc_result r;
 	struct stv_err *err = NULL;
@@ -81,6 +82,55 @@ Test(proc, what_is_not_there_is_said)
 	stv_err_clear(&err);
 }
 
+Test(proc, only_programs_are_found)
+{
+	char dir[] = "/tmp/stave-proc.XXXXXX", path[64];
+	char *found = NULL;
+	struct stv_err *err = NULL;
+
+	cr_assert_not_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/sh", dir);
+	cr_assert_eq(mkdir(path, 0755), 0);
+	/* Neither a directory of that name, nor what lies in the root. */
+	(void)setenv("PATH", dir, 1);
+	cr_expect_eq(stv_proc_find("sh", &found, &err), -1);
+	stv_err_clear(&err);
+	(void)setenv("PATH", ":", 1);
+	cr_expect_eq(stv_proc_find("bin/sh", &found, &err), -1);
+	stv_err_clear(&err);
+	(void)setenv("PATH", "/bin", 1);
+	cr_expect_eq(stv_proc_find("sh", &found, &err), 0);
+	cr_expect_str_eq(found, "/bin/sh");
+	free(found);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+}
+
+/* A status of 127 would not say whose it is. */
+Test(proc, why_it_cannot_be_executed_is_told)
+{
+	char dir[] = "/tmp/stave-proc.XXXXXX", path[64];
+	const char *const argv[] = {"bad", NULL};
+	struct stv_proc_opts o = {.argv = argv, .env = no_env, .dirfd = -1};
+	struct stv_proc_result r;
+	struct stv_err *err = NULL;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/bad", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	cr_assert_eq(write(fd, "no program\n", 11), 11);
+	close(fd);
+	(void)setenv("PATH", dir, 1);
+	cr_assert_eq(stv_proc_run(&o, &r, &err), -1);
+	cr_expect_eq(stv_err_code(err), STV_E_IO);
+	cr_expect_eq(strncmp(stv_err_msg(err), "cannot run /tmp/", 16), 0);
+	cr_expect(strstr(stv_err_msg(err), ": Exec format error") != NULL);
+	stv_err_clear(&err);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 Test(proc, output_is_bounded)
 {
 	const char *const argv[] = {"sh", "-c", "while :; do echo yes; done",
@@ -109,6 +159,22 @@ Test(proc, of_complaints_the_end_is_kept)
 	stv_proc_result_fini(&r);
 }
 
+/* It may be the zombie of an init that takes its time. */
+static bool
+is_alive(pid_t pid)
+{
+	char path[64], state = 'Z';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	cr_assert_eq(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+	(void)fclose(f);
+	return state != 'Z' && state != 'X';
+}
+
 /* A daemon that keeps the pipes open is ended, and nobody waits for it. */
 Test(proc, what_it_leaves_behind_goes, .timeout = 20)
 {
@@ -119,9 +185,9 @@ Test(proc, what_it_leaves_behind_goes, .timeout = 20)
 	cr_assert_eq(sh("sleep 1000 & echo $!", &r, &err), 0);
 	pid = (pid_t)strtol(stv_buf_str(&r.output), NULL, 10);
 	cr_assert_gt(pid, 1);
-	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++)
+	for (int i = 0; i < 100 && is_alive(pid); i++)
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
-	/* It may still be a zombie of an init that takes its time. */
+	cr_expect_not(is_alive(pid));
 	cr_expect_eq(r.status, 0);
 	stv_proc_result_fini(&r);
 }
