@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bool.h"
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -54,24 +55,16 @@ bld_git_ref_fragment(struct bld_git_ref *r, const char *fragment,
 	return 0;
 }
 
-/* The values that Go's ParseBool knows; nothing at all is yes. */
+/* Nothing at all is yes. */
 static int
 take_bool(const struct bld_git_ref *r, const char *name, const char *value,
 	  bool *ret, struct stv_err **err)
 {
-	static const char *const yes[] = {"",	  "1",	  "t",	 "T",
-					  "true", "TRUE", "True"};
-	static const char *const no[] = {"0",	  "f",	   "F",
-					 "false", "FALSE", "False"};
+	int is = *value == '\0' ? 1 : stv_bool_parse(value, strlen(value));
 
-	*ret = true;
-	for (size_t i = 0; i < STV_ARRAY_LEN(yes); i++)
-		if (strcmp(value, yes[i]) == 0)
-			return 0;
-	*ret = false;
-	for (size_t i = 0; i < STV_ARRAY_LEN(no); i++)
-		if (strcmp(value, no[i]) == 0)
-			return 0;
+	*ret = is == 1;
+	if (is >= 0)
+		return 0;
 	return bld_git_ref_wrong(err, r, "invalid %s value: \"%s\"", name,
 				 value);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/bool.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
@@ -389,14 +390,9 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 bool
 cmd_request_flag(const struct build_request *r, const char *name)
 {
-	static const char *const yes[] = {"1",	  "t",	  "T",
-					  "true", "TRUE", "True"};
 	const char *value = stv_pairs_get(&r->args, name);
 
-	for (size_t i = 0; value != NULL && i < STV_ARRAY_LEN(yes); i++)
-		if (strcmp(value, yes[i]) == 0)
-			return true;
-	return false;
+	return value != NULL && stv_bool_parse(value, strlen(value)) == 1;
 }
 
 void

@@ -15,7 +15,7 @@
 #include "builder/build.h"
 #include "builder/outline.h"
 #include "parser/ast.h"
-#include "parser/words.h"
+#include "parser/csv.h"
 
 #include "cmd/table.h"
 

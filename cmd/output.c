@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bool.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
 
+#include "parser/csv.h"
 #include "parser/words.h"
 
 #include "cmd/image.h"
@@ -42,26 +44,17 @@ fail_field(const struct field *f, const char *hint, struct stv_err **err)
 	return -1;
 }
 
-/* As Go's strconv.ParseBool, and nothing, which is true. */
+/* Nothing at all is true. */
 static int
 parse_switch(const struct field *f, bool *ret, struct stv_err **err)
 {
-	static const char *const yes[] = {"",	  "1",	  "t",	 "T",
-					  "true", "TRUE", "True"};
-	static const char *const no[] = {"0",	  "f",	   "F",
-					 "false", "FALSE", "False"};
+	int is = *f->value == '\0' ? 1
+				   : stv_bool_parse(f->value, strlen(f->value));
 
-	for (size_t i = 0; i < STV_ARRAY_LEN(yes); i++)
-		if (strcmp(f->value, yes[i]) == 0) {
-			*ret = true;
-			return 0;
-		}
-	for (size_t i = 0; i < STV_ARRAY_LEN(no); i++)
-		if (strcmp(f->value, no[i]) == 0) {
-			*ret = false;
-			return 0;
-		}
-	return fail_field(f, "Write true or false.", err);
+	if (is < 0)
+		return fail_field(f, "Write true or false.", err);
+	*ret = is == 1;
+	return 0;
 }
 
 static int

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/strs.h"
 
 #include "parser/csv.h"
 
@@ -83,6 +85,21 @@ df_csv_parse(const char *text, struct df_csv *ret, size_t *ret_at,
 			return 0;
 		at++;
 	}
+}
+
+int
+df_csv_split(const char *text, struct stv_strs *ret, struct stv_err **err)
+{
+	STV_CLEANUP(df_csv_fini) struct df_csv csv = {0};
+	size_t at;
+
+	if (*text == '\0')
+		return 0;
+	if (df_csv_parse(text, &csv, &at, err) < 0)
+		return -1;
+	for (size_t i = 0; i < csv.fields.len; i++)
+		stv_strs_take(ret, stv_steal(&csv.fields.v[i].text));
+	return 0;
 }
 
 void

@@ -9,7 +9,8 @@
 
 #include "core/vec.h"
 
-struct stv_err; /* core/err.h */
+struct stv_err;	 /* core/err.h */
+struct stv_strs; /* core/strs.h */
 
 /* A field, its quotes taken away. */
 struct df_csv_field {
@@ -32,6 +33,13 @@ struct df_csv {
  */
 int df_csv_parse(const char *text, struct df_csv *ret, size_t *ret_at,
 		 struct stv_err **err);
+
+/*
+ * df_csv_split(text, ret, err): the fields alone, behind those of ${ret}; an
+ * empty line has none.
+ * Errors: as df_csv_parse(); ${ret} is as it was.
+ */
+int df_csv_split(const char *text, struct stv_strs *ret, struct stv_err **err);
 
 /* df_csv_fini(c): free what it owns. */
 void df_csv_fini(struct df_csv *c);

@@ -7,8 +7,8 @@
 #include "core/mem.h"
 #include "core/strs.h"
 
+#include "parser/csv.h"
 #include "parser/lint_internal.h"
-#include "parser/words.h"
 
 bool
 df_lint_is_sh(const char *path, size_t len)

@@ -15,9 +15,9 @@
 #include "core/mem.h"
 #include "core/source.h"
 
+#include "parser/csv.h"
 #include "parser/lint_internal.h"
 #include "parser/parse.h"
-#include "parser/words.h"
 
 /* The nearest variable that there is. */
 static void

@@ -1,12 +1,9 @@
-/* parser/words.c - cutting text into words, pairs and comma lists. */
+/* parser/words.c - cutting text into words and pairs. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "core/buf.h"
 #include "core/cleanup.h"
-#include "core/err.h"
-#include "core/limits.h"
 #include "core/mem.h"
 #include "core/strs.h"
 
@@ -155,59 +152,6 @@ df_unquote_flag(const char *text, size_t len)
 	}
 	out[n] = '\0';
 	return out;
-}
-
-/* One quoted field; *p is behind its first quote, and then behind its last. */
-static int
-csv_quoted(const char **p, struct stv_buf *b, struct stv_err **err)
-{
-	for (;;) {
-		if (**p == '\0')
-			return stv_fail(err, STV_E_CHECK,
-					"a field has no closing '\"'");
-		if (**p == '"') {
-			(*p)++;
-			if (**p != '"')
-				break;
-		}
-		stv_buf_addc(b, *(*p)++);
-	}
-	if (**p != '\0' && **p != ',')
-		return stv_fail(err, STV_E_CHECK,
-				"text behind the closing '\"' of a field");
-	return 0;
-}
-
-int
-df_csv_split(const char *text, struct stv_strs *ret, struct stv_err **err)
-{
-	stv_auto_buf b = STV_BUF_INIT(STV_MAX_LINE);
-
-	if (*text == '\0')
-		return 0;
-	for (;;) {
-		stv_buf_truncate(&b, 0);
-		if (*text == '"') {
-			text++;
-			if (csv_quoted(&text, &b, err) < 0)
-				return -1;
-		} else {
-			size_t n = strcspn(text, ",\"");
-
-			if (text[n] == '"')
-				return stv_fail(err, STV_E_CHECK,
-						"a '\"' inside a field that "
-						"does not begin with one");
-			stv_buf_add(&b, text, n);
-			text += n;
-		}
-		if (stv_buf_check(&b, "a field", err) < 0)
-			return -1;
-		stv_strs_add(ret, stv_buf_str(&b));
-		if (*text == '\0')
-			return 0;
-		text++;
-	}
 }
 
 int

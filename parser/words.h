@@ -1,11 +1,10 @@
-/* parser/words.h - cutting text into words, pairs and comma lists. */
+/* parser/words.h - cutting text into words and pairs. */
 #ifndef STAVE_PARSER_WORDS_H
 #define STAVE_PARSER_WORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct stv_err;	 /* core/err.h */
 struct stv_strs; /* core/strs.h */
 
 /*
@@ -48,14 +47,6 @@ const char *df_pair_split(const char *text, char **ret_name);
  * word.  Owns: the caller frees the result.
  */
 char *df_unquote_flag(const char *text, size_t len);
-
-/*
- * df_csv_split(text, ret, err): one record of comma-separated fields, as
- * --mount has them: a field that begins with '"' ends at the next single one,
- * '""' inside is one.
- * Errors: STV_E_CHECK (a quote that is not closed, or in the middle).
- */
-int df_csv_split(const char *text, struct stv_strs *ret, struct stv_err **err);
 
 /*
  * df_parse_bool(text, ret): "true" and "false" in any case; -1 for others.

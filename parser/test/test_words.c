@@ -10,6 +10,7 @@
 #include "core/err.h"
 #include "core/strs.h"
 
+#include "parser/csv.h"
 #include "parser/utf8.h"
 #include "parser/words.h"
 
