@@ -72,8 +72,8 @@ char *stv_compression_name(const struct stv_compression *c);
  * otherwise by libdeflate; zstd by libzstd.
  *
  * Borrows: ${under}.  Call stv_codec_end() before closing it.
- * Limits:  a few MiB for each of at most STV_MAX_PACKERS threads, which are
- *          there only once there is a second block.
+ * Limits:  a few MiB for each of at most STV_MAX_PACKERS threads (zstd from
+ *          level 10 on: up to 40), which are there only once a block is full.
  */
 struct stv_sink *stv_sink_compress(struct stv_sink *under,
 				   const struct stv_compression *how);
