@@ -12,6 +12,12 @@
 /* Brackets that are followed into each other. */
 #define MAX_DEPTH 64
 
+/* The closing line of a here-document. */
+struct tag {
+	char *text;
+	bool strips_tabs; /* <<- */
+};
+
 /* One text. */
 struct cut {
 	const char *text;
@@ -21,6 +27,10 @@ struct cut {
 	enum df_shell_join join;
 	size_t first;	 /* word of the current command */
 	bool drops_next; /* the word behind a redirection */
+	bool is_tag;	 /* and it closes a here-document */
+	bool strips_tabs;
+	bool has_lost_tag;	  /* one had no end: none is looked for */
+	STV_VEC(struct tag) tags; /* whose bodies begin with the next line */
 };
 
 static bool
@@ -84,7 +94,7 @@ end_command(struct cut *c, enum df_shell_join next)
 	struct df_script *s = c->ret;
 	struct df_command *cmd;
 
-	c->drops_next = false;
+	c->drops_next = c->is_tag = false;
 	if (s->words.len > c->first) {
 		cmd = stv_vec_push(&s->commands);
 		cmd->first = c->first;
@@ -215,9 +225,57 @@ redirect(struct cut *c)
 		free(last->text);
 		s->words.len--;
 	}
+	c->is_tag = is_at(c, "<<") && !is_at(c, "<<<") && !c->has_lost_tag;
+	c->strips_tabs = is_at(c, "<<-");
 	while (c->pos < c->len && strchr("<>&|-", c->text[c->pos]) != NULL)
 		c->pos++;
 	c->drops_next = true;
+}
+
+/* The word behind a redirection, which is taken. */
+static void
+drop(struct cut *c, char *word)
+{
+	if (c->is_tag)
+		*stv_vec_push(&c->tags) = (struct tag){word, c->strips_tabs};
+	else
+		free(word);
+	c->drops_next = c->is_tag = false;
+}
+
+/* Move behind the line that is ${t}; false where there is none. */
+static bool
+skip_body(struct cut *c, const struct tag *t)
+{
+	size_t len = strlen(t->text);
+
+	for (size_t at = c->pos, end; at < c->len; at = end + 1) {
+		const char *line = c->text + at;
+		const char *nl = memchr(line, '\n', c->len - at);
+		size_t n = nl != NULL ? (size_t)(nl - line) : c->len - at;
+
+		end = at + n;
+		for (; t->strips_tabs && n > 0 && *line == '\t'; n--)
+			line++;
+		n -= n > 0 && line[n - 1] == '\r';
+		if (n != len || memcmp(line, t->text, n) != 0)
+			continue;
+		c->pos = nl != NULL ? end + 1 : end;
+		return true;
+	}
+	return false;
+}
+
+/* What stands in here-documents is no command. */
+static void
+skip_bodies(struct cut *c)
+{
+	for (size_t i = 0; i < c->tags.len; i++) {
+		if (!c->has_lost_tag && !skip_body(c, &c->tags.v[i]))
+			c->has_lost_tag = true;
+		free(c->tags.v[i].text);
+	}
+	c->tags.len = 0;
 }
 
 /* An operator, or false. */
@@ -244,6 +302,8 @@ operator(struct cut *c)
 		n = 2;
 	end_command(c, next);
 	c->pos += n;
+	if (ch == '\n')
+		skip_bodies(c);
 	return true;
 }
 
@@ -270,12 +330,14 @@ df_script_parse(const char *text, size_t len, struct df_script *ret)
 			continue;
 		read_word(&c, &w);
 		if (c.drops_next)
-			free(w.text);
+			drop(&c, w.text);
 		else
 			*stv_vec_push(&ret->words) = w;
-		c.drops_next = false;
 	}
 	end_command(&c, DF_JOIN_NONE);
+	c.pos = c.len;
+	skip_bodies(&c);
+	stv_vec_fini(&c.tags);
 }
 
 void
