@@ -365,16 +365,6 @@ df_command_is(const struct df_script *s, const struct df_command *c,
 }
 
 bool
-df_command_has(const struct df_script *s, const struct df_command *c,
-	       const char *word)
-{
-	for (size_t i = c->name + 1; i < c->first + c->n; i++)
-		if (strcmp(s->words.v[i].text, word) == 0)
-			return true;
-	return false;
-}
-
-bool
 df_command_names(const struct df_script *s, const struct df_command *c,
 		 const char *part)
 {

@@ -65,12 +65,6 @@ bool df_command_is(const struct df_script *s, const struct df_command *c,
 		   const char *name);
 
 /*
- * df_command_has(s, c, word): is one of its arguments exactly ${word}?
- */
-bool df_command_has(const struct df_script *s, const struct df_command *c,
-		    const char *word);
-
-/*
  * df_command_names(s, c, part): does any word hold ${part}?
  */
 bool df_command_names(const struct df_script *s, const struct df_command *c,
