@@ -158,8 +158,9 @@ int lay_snapshot_adopt(struct cas_store *store,
 
 /*
  * lay_unpack(store, diff_ids, n, dirfd, err): the merged tree of a chain as
- * plain files below the empty directory ${dirfd} (output type=local, a mount
- * without overlay).
+ * plain files below the directory ${dirfd} (output type=local, a mount without
+ * overlay).  What is there already stays, unless the tree has something else
+ * than a directory of that name, or has a directory where there is none.
  */
 int lay_unpack(struct cas_store *store, const struct stv_digest *diff_ids,
 	       size_t n, int dirfd, struct stv_err **err);

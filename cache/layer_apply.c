@@ -39,6 +39,7 @@ struct apply {
 	int tar_fd; /* the tar itself, where it is none of the store; -1 */
 	uint64_t tar_size;
 	const struct lay_toc *toc;
+	const size_t *places; /* of each entry; NULL: its own */
 	struct lay_view *below;
 	bool is_merge;
 	int rootfd;
@@ -51,6 +52,20 @@ struct apply {
 	size_t *sparse; /* and those with holes */
 	size_t n_sparse;
 };
+
+/* Is entry ${i} not to be made? */
+static bool
+is_left_out(const struct apply *a, size_t i)
+{
+	return a->places != NULL && a->places[i] == LAY_NOWHERE;
+}
+
+/* The path at which entry ${i} is made. */
+static const char *
+place_of(const struct apply *a, size_t i)
+{
+	return lay_toc_path(a->toc, a->places == NULL ? i : a->places[i]);
+}
 
 static void
 forget_dir(struct apply *a)
@@ -283,21 +298,20 @@ put_opaque(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 	return close(fd) < 0 ? stv_fail_errno(err, errno, "cannot close") : 0;
 }
 
-/* A new file, for its content. */
+/* A new file for the content of entry ${i}. */
 static int
-open_new(struct apply *a, const struct lay_entry *e, int *ret,
-	 struct stv_err **err)
+open_new(struct apply *a, size_t i, int *ret, struct stv_err **err)
 {
-	const char *name;
+	const char *path = place_of(a, i), *name;
 	int fd;
 
-	if (open_place(a, e->path, &fd, &name, err) < 0)
+	if (open_place(a, path, &fd, &name, err) < 0)
 		return -1;
 	*ret = openat(fd, name,
 		      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		      0600);
 	if (*ret < 0)
-		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
+		return stv_fail_errno(err, errno, "cannot make '%s'", path);
 	return 0;
 }
 
@@ -314,26 +328,29 @@ close_new(int fd, const struct lay_entry *e, struct stv_err **err)
 }
 
 static int
-put_file(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+put_file(struct apply *a, size_t i, struct stv_err **err)
 {
+	struct lay_entry e;
 	int fd = -1;
 
-	if (open_new(a, e, &fd, err) < 0)
+	lay_toc_get(a->toc, i, &e);
+	if (open_new(a, i, &fd, err) < 0)
 		return -1;
-	if (e->size > 0 && lay_apply_copy(&a->src, e, fd, err) < 0) {
+	if (e.size > 0 && lay_apply_copy(&a->src, &e, fd, err) < 0) {
 		(void)close(fd);
 		return -1;
 	}
-	return close_new(fd, e, err);
+	return close_new(fd, &e, err);
 }
 
 static int
 put_link(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 {
-	const char *slash = strrchr(e->link, '/');
-	const char *target = slash == NULL ? e->link : slash + 1;
-	stv_auto_free char *dir = stv_xstrndup(
-		e->link, slash == NULL ? 0 : (size_t)(slash - e->link));
+	const char *link = place_of(a, lay_toc_lower_bound(a->toc, e->link, 0));
+	const char *slash = strrchr(link, '/');
+	const char *target = slash == NULL ? link : slash + 1;
+	stv_auto_free char *dir =
+		stv_xstrndup(link, slash == NULL ? 0 : (size_t)(slash - link));
 	stv_auto_fd from = stv_fsat_open_nolinks(
 		a->rootfd, *dir == '\0' ? "." : dir, O_PATH | O_DIRECTORY, 0);
 	const char *name;
@@ -345,7 +362,7 @@ put_link(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 		return -1;
 	if (linkat(from, target, fd, name, 0) < 0)
 		return stv_fail_errno(err, errno, "cannot link '%s' to '%s'",
-				      e->path, e->link);
+				      e->path, link);
 	return 0;
 }
 
@@ -357,6 +374,8 @@ put_skeleton(struct apply *a, struct stv_err **err)
 		struct lay_entry e;
 		int r = 0;
 
+		if (is_left_out(a, i))
+			continue;
 		lay_toc_get(a->toc, i, &e);
 		switch (e.type) {
 		case LAY_DIR:
@@ -406,13 +425,9 @@ put_files(struct apply *a, struct stv_err **err)
 	void *toc = (void *)(uintptr_t)a->toc; /* only read */
 
 	qsort_r(a->files, a->n_files, sizeof(*a->files), cmp_offsets, toc);
-	for (size_t i = 0; i < a->n_files; i++) {
-		struct lay_entry e;
-
-		lay_toc_get(a->toc, a->files[i], &e);
-		if (put_file(a, &e, err) < 0)
+	for (size_t i = 0; i < a->n_files; i++)
+		if (put_file(a, a->files[i], err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -450,8 +465,7 @@ put_sparse(struct apply *a, struct stv_err **err)
 		lay_toc_get(a->toc, a->sparse[i], &e);
 		if (t.offset != e.offset)
 			continue;
-		i++;
-		if (open_new(a, &e, &fd, err) < 0)
+		if (open_new(a, a->sparse[i++], &fd, err) < 0)
 			return -1;
 		if (stv_archive_read_to(archive, fd, err) < 0) {
 			(void)close(fd);
@@ -473,7 +487,8 @@ put_links(struct apply *a, struct stv_err **err)
 		struct lay_entry e;
 
 		lay_toc_get(a->toc, i, &e);
-		if (e.type == LAY_HARDLINK && put_link(a, &e, err) < 0)
+		if (e.type == LAY_HARDLINK && !is_left_out(a, i) &&
+		    put_link(a, &e, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -504,7 +519,8 @@ set_dirs(struct apply *a, struct stv_err **err)
 		struct lay_entry e;
 
 		lay_toc_get(a->toc, i - 1, &e);
-		if (e.type != LAY_DIR || (*e.path == '\0' && a->is_merge))
+		if (e.type != LAY_DIR || is_left_out(a, i - 1) ||
+		    (*e.path == '\0' && a->is_merge))
 			continue;
 		if (a->is_merge) {
 			stv_auto_fd fd = stv_fsat_open_nolinks(
@@ -567,15 +583,30 @@ apply(struct apply *a, struct stv_err **err)
 
 int
 lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
-	  const struct lay_toc *toc, struct lay_view *below, bool is_merge,
-	  int rootfd, struct stv_err **err)
+	  const struct lay_toc *toc, struct lay_view *below, int rootfd,
+	  struct stv_err **err)
 {
 	struct apply a = {.store = store,
 			  .diff_id = diff_id,
 			  .tar_fd = -1,
 			  .toc = toc,
 			  .below = below,
-			  .is_merge = is_merge,
+			  .rootfd = rootfd};
+
+	return apply(&a, err);
+}
+
+int
+lay_apply_merge(struct cas_store *store, const struct stv_digest *diff_id,
+		const struct lay_toc *toc, const size_t *places, int rootfd,
+		struct stv_err **err)
+{
+	struct apply a = {.store = store,
+			  .diff_id = diff_id,
+			  .tar_fd = -1,
+			  .toc = toc,
+			  .places = places,
+			  .is_merge = true,
 			  .rootfd = rootfd};
 
 	return apply(&a, err);

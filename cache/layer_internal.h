@@ -91,20 +91,31 @@ int lay_view_locate(struct lay_view *v, const char *path, struct lay_entry *ret,
 const struct stv_digest *lay_view_diff_ids(const struct lay_view *v);
 
 /*
- * lay_apply(store, diff_id, toc, below, is_merge, rootfd, err): create what
- * ${toc} lists below ${rootfd}, the content from the layer's blob.  Without
- * ${is_merge} for an overlay: whiteouts as 0:0, opaque xattrs, implied
- * directories as they are in ${below} (NULL: nothing); whiteouts of what
- * ${below} lacks are left out.  With it upon what is there already: whiteouts
- * delete.
+ * lay_apply(store, diff_id, toc, below, rootfd, err): create what ${toc} lists
+ * below ${rootfd} for an overlay, the content from the layer's blob: whiteouts
+ * as 0:0, opaque xattrs, implied directories as they are in ${below} (NULL:
+ * nothing); whiteouts of what ${below} lacks are left out.
  */
 int lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
-	      const struct lay_toc *toc, struct lay_view *below, bool is_merge,
-	      int rootfd, struct stv_err **err);
+	      const struct lay_toc *toc, struct lay_view *below, int rootfd,
+	      struct stv_err **err);
+
+/* In ${places} below: this entry is not made. */
+#define LAY_NOWHERE SIZE_MAX
 
 /*
- * lay_apply_tar(tar_fd, size, toc, rootfd, err): the same for an uncompressed
- * tar that is none of the store, into the empty directory ${rootfd}.
+ * lay_apply_merge(store, diff_id, toc, places, rootfd, err): the same as plain
+ * files upon what is there already.  ${places} has for each entry the number
+ * of that in whose place it is made (its own but for a file of which only a
+ * hard link is to be made), or LAY_NOWHERE.
+ */
+int lay_apply_merge(struct cas_store *store, const struct stv_digest *diff_id,
+		    const struct lay_toc *toc, const size_t *places, int rootfd,
+		    struct stv_err **err);
+
+/*
+ * lay_apply_tar(tar_fd, size, toc, rootfd, err): all of an uncompressed tar
+ * that is none of the store as plain files into the empty directory ${rootfd}.
  */
 int lay_apply_tar(int tar_fd, uint64_t size, const struct lay_toc *toc,
 		  int rootfd, struct stv_err **err);

@@ -6,6 +6,7 @@
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
+#include "core/mem.h"
 #include "core/strs.h"
 
 #include "cache/layer_apply.h"
@@ -42,6 +43,64 @@ set_dirs(struct lay_view *view, int dirfd, struct stv_err **err)
 	return r;
 }
 
+/* Is entry ${i} of layer ${no} what the chain shows at its path? */
+static bool
+is_seen(struct lay_view *view, size_t no, const struct lay_toc *toc, size_t i)
+{
+	struct lay_entry e, top;
+	size_t top_no = 0;
+
+	lay_toc_get(toc, i, &e);
+	if (e.type == LAY_WHITEOUT || e.type == LAY_OPAQUE ||
+	    lay_view_locate(view, e.path, &top, &top_no) == 0)
+		return false;
+	if (e.type == LAY_DIR || top.type == LAY_DIR)
+		return e.type == top.type;
+	return top_no == no;
+}
+
+/*
+ * What of layer ${no} is made: that which is seen from above, so that nothing
+ * but what the image has ever takes the place of what is there.  A file that
+ * is seen by a hard link only is made where that is.
+ */
+static size_t *
+places_of(struct lay_view *view, size_t no, const struct lay_toc *toc)
+{
+	size_t n = lay_toc_len(toc),
+	       *places = stv_xcalloc(n + 1, sizeof(*places));
+
+	for (size_t i = 0; i < n; i++)
+		places[i] = is_seen(view, no, toc, i) ? i : LAY_NOWHERE;
+	for (size_t i = 0; i < n; i++) {
+		struct lay_entry e;
+		size_t target;
+
+		lay_toc_get(toc, i, &e);
+		if (e.type != LAY_HARDLINK || places[i] == LAY_NOWHERE)
+			continue;
+		target = lay_toc_lower_bound(toc, e.link, 0);
+		if (places[target] != LAY_NOWHERE)
+			continue;
+		places[target] = i;
+		places[i] = LAY_NOWHERE;
+	}
+	return places;
+}
+
+static int
+unpack(struct cas_store *store, struct lay_view *view, size_t no,
+       const struct stv_digest *diff_id, int dirfd, struct stv_err **err)
+{
+	stv_auto(lay_toc) *toc = NULL;
+	stv_auto_free size_t *places = NULL;
+
+	if (lay_toc_open(store, diff_id, &toc, err) < 0)
+		return -1;
+	places = places_of(view, no, toc);
+	return lay_apply_merge(store, diff_id, toc, places, dirfd, err);
+}
+
 int
 lay_unpack(struct cas_store *store, const struct stv_digest *diff_ids, size_t n,
 	   int dirfd, struct stv_err **err)
@@ -50,14 +109,9 @@ lay_unpack(struct cas_store *store, const struct stv_digest *diff_ids, size_t n,
 
 	if (lay_view_open(store, diff_ids, n, &view, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		stv_auto(lay_toc) *toc = NULL;
-
-		if (lay_toc_open(store, &diff_ids[i], &toc, err) < 0 ||
-		    lay_apply(store, &diff_ids[i], toc, NULL, true, dirfd,
-			      err) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (unpack(store, view, i, &diff_ids[i], dirfd, err) < 0)
 			return stv_wrap(err, "unpacking layer %zu of %zu",
 					i + 1, n);
-	}
 	return set_dirs(view, dirfd, err);
 }

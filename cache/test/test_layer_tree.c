@@ -596,3 +596,55 @@ Test(layer_tree, a_torn_snapshot_is_made_again)
 	free(again);
 	bench_fini(&b);
 }
+
+/*
+ * What was deleted or replaced on the way to an image is no part of it, so it
+ * takes nothing from the directory that the image is unpacked into.
+ */
+Test(layer_tree, unpacking_spares_what_the_image_does_not_have)
+{
+	struct stv_buf t = T_BUF;
+	struct stv_err *err = NULL;
+	struct bench b;
+	char *out = scratch_dir();
+	int fd;
+
+	NEEDS_ROOT;
+	bench_init(&b);
+	t_file(&t, "gone", "image");
+	t_file(&t, "dir/gone", "image");
+	t_file(&t, "turned/a", "image");
+	t_file(&t, "emptied/a", "image");
+	t_file(&t, "grown", "image");
+	t_file(&t, "first", "linked");
+	t_hard(&t, "second", "first");
+	t_hard(&t, "third", "first");
+	t_file(&t, "kept", "image");
+	b.ids[b.n++] = t_layer(b.s, &t);
+	t = T_BUF;
+	t_file(&t, ".wh.gone", "");
+	t_file(&t, "dir/.wh.gone", "");
+	t_file(&t, "turned", "image");
+	t_file(&t, "emptied/.wh..wh..opq", "");
+	t_file(&t, "emptied/b", "image");
+	t_file(&t, "grown/b", "image");
+	t_file(&t, ".wh.first", "");
+	b.ids[b.n++] = t_layer(b.s, &t);
+	t = T_BUF;
+	t_file(&t, ".wh.turned", "");
+	b.ids[b.n++] = t_layer(b.s, &t);
+
+	sh(out, "mkdir dir turned emptied grown; for f in gone dir/gone "
+		"turned/mine emptied/a emptied/mine grown/mine first kept; do "
+		"echo mine > $f; done");
+	fd = open(out, O_RDONLY | O_DIRECTORY);
+	ok(lay_unpack(b.s, b.ids, b.n, fd, &err), err);
+	(void)close(fd);
+	sh(out, "for f in gone dir/gone turned/mine emptied/a emptied/mine "
+		"grown/mine first; do test \"$(cat $f)\" = mine; done; "
+		"for f in emptied/b grown/b kept; do "
+		"test \"$(cat $f)\" = image; done; "
+		"test \"$(cat second)\" = linked; test second -ef third");
+	bench_fini(&b);
+	scratch_end(out);
+}
