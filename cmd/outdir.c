@@ -1,4 +1,5 @@
 /* cmd/outdir.c - a directory that becomes a result. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -24,24 +25,69 @@ cannot_write(const char *path, struct stv_err **err)
 				 path);
 }
 
-/* Only a directory without entries may be replaced. */
-static int
-check_empty(const char *path, struct stv_err **err)
-{
-	if (rmdir(path) == 0)
-		return 0;
-	if (errno != ENOTEMPTY && errno != EEXIST)
-		return cannot_write(path, err);
-	stv_fail(err, STV_E_INPUT, "directory %s is not empty", path);
-	stv_err_hint(*err, "Name a new directory, or remove what is in it.");
-	return -1;
-}
-
 static int
 open_dir(struct cmd_outdir *d, const char *path, struct stv_err **err)
 {
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return d->fd < 0 ? cannot_write(d->path, err) : 0;
+}
+
+/* The next name in ${dir}, or NULL. */
+static const char *
+next_name(DIR *dir)
+{
+	const struct dirent *de;
+
+	while ((de = readdir(dir)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			return de->d_name;
+	return NULL;
+}
+
+/* The entries of the directory ${d}, or NULL with errno. */
+static DIR *
+list(const struct cmd_outdir *d)
+{
+	int fd = openat(d->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir == NULL && fd >= 0)
+		(void)close(fd);
+	return dir;
+}
+
+/* One that is there must be empty, and is so again after a failure. */
+static int
+check_empty(struct cmd_outdir *d, struct stv_err **err)
+{
+	DIR *dir = list(d);
+	bool is_empty;
+
+	if (dir == NULL)
+		return cannot_write(d->path, err);
+	is_empty = next_name(dir) == NULL;
+	(void)closedir(dir);
+	d->was_empty = is_empty;
+	if (is_empty)
+		return 0;
+	stv_fail(err, STV_E_INPUT, "directory %s is not empty", d->path);
+	stv_err_hint(*err, "Name a new directory, or remove what is in it.");
+	return -1;
+}
+
+static void
+empty_again(const struct cmd_outdir *d, struct stv_err **err)
+{
+	DIR *dir = list(d);
+	const char *name;
+
+	if (dir == NULL)
+		return;
+	while ((name = next_name(dir)) != NULL)
+		if (stv_fsat_remove_tree(d->fd, name, err) < 0)
+			break;
+	(void)closedir(dir);
 }
 
 static int
@@ -74,14 +120,15 @@ cmd_outdir_open(const struct cmd_ctx *cx, const char *path, bool is_new,
 	if (!S_ISDIR(st.st_mode))
 		return stv_fail(err, STV_E_INPUT, "%s is not a directory",
 				d->path);
-	if (!is_new)
-		return open_dir(d, d->path, err);
-	return check_empty(d->path, err) < 0 ? -1 : open_beside(d, err);
+	if (open_dir(d, d->path, err) < 0)
+		return -1;
+	return is_new ? check_empty(d, err) : 0;
 }
 
 int
 cmd_outdir_commit(struct cmd_outdir *d, struct stv_err **err)
 {
+	d->was_empty = false;
 	if (d->tmp == NULL)
 		return 0;
 	if (fchmod(d->fd, d->mode) < 0 || rename(d->tmp, d->path) < 0)
@@ -95,6 +142,8 @@ cmd_outdir_close(struct cmd_outdir *d)
 {
 	struct stv_err *ignored = NULL;
 
+	if (d->was_empty)
+		empty_again(d, &ignored);
 	stv_close_p(&d->fd);
 	if (d->tmp != NULL)
 		(void)stv_fsat_remove_tree(AT_FDCWD, d->tmp, &ignored);

@@ -11,7 +11,8 @@ struct stv_err; /* core/err.h */
 struct cmd_outdir {
 	int fd;
 	char *path;
-	char *tmp; /* where it grows, or NULL: in place */
+	char *tmp;	/* where it grows, or NULL: in place */
+	bool was_empty; /* in place: what is in it now is ours */
 	unsigned mode;
 };
 
@@ -24,8 +25,8 @@ struct cmd_outdir {
 /*
  * cmd_outdir_open(cx, path, is_new, d, err): a directory that is not there
  * grows beside its place and takes its name when it is complete.  One that is
- * there is filled in place; with ${is_new} it must be empty, and is replaced.
- * ${d} is CMD_OUTDIR_INIT.
+ * there (it may be a mount, or where somebody works) is filled in place; with
+ * ${is_new} it must be empty.  ${d} is CMD_OUTDIR_INIT.
  * Owns:   cmd_outdir_close(), also after a failure.
  * Errors: STV_E_INPUT.
  */
@@ -35,7 +36,10 @@ int cmd_outdir_open(const struct cmd_ctx *cx, const char *path, bool is_new,
 /* cmd_outdir_commit(d, err): it is complete: it takes its name. */
 int cmd_outdir_commit(struct cmd_outdir *d, struct stv_err **err);
 
-/* cmd_outdir_close(d): not committed means that nothing new is left behind. */
+/*
+ * cmd_outdir_close(d): not committed means that nothing new is left behind but
+ * in a directory that held something already.
+ */
 void cmd_outdir_close(struct cmd_outdir *d);
 
 #endif /* STAVE_CMD_OUTDIR_H */

@@ -314,6 +314,13 @@ places() {
     mkdir empty
     build -o type=oci,tar=false,dest=empty/ ctx
     e2e_same 'an empty directory is filled' "$(jq -r .imageLayoutVersion empty/oci-layout)" 1.0.0
+    mkdir here
+    (cd here && "$STAVE" build -q -o type=oci,tar=false,dest=. ../ctx >../build.out 2>&1) ||
+        e2e_fail "into .: $(cat build.out)"
+    e2e_same 'this directory is filled' "$(jq -r .imageLayoutVersion here/oci-layout)" 1.0.0
+    mkdir -m 750 narrow
+    (ulimit -f 100 && e2e_exits 6 "$STAVE" build --progress=plain -o type=oci,tar=false,dest=narrow ctx)
+    e2e_same 'an empty directory after a failure' "$(stat -c %a narrow) $(ls -A narrow)" '750 '
     build -o type=local,dest=full ctx
     e2e_same 'files stay' "$(cat full/f)" old
     # A link keeps its name.

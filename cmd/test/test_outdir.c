@@ -86,23 +86,44 @@ Test(outdir, one_that_is_there_keeps_its_files)
 	cr_expect_eq(access("x/f", F_OK), 0);
 }
 
-Test(outdir, only_an_empty_one_is_replaced)
+Test(outdir, a_new_one_may_be_an_empty_one_that_is_there)
 {
 	struct cmd_outdir d = CMD_OUTDIR_INIT;
 	struct stv_err *err = NULL;
+	struct stat before, after;
 
-	cr_assert_eq(mkdir("x", 0755), 0);
+	cr_assert_eq(mkdir("x", 0705), 0);
+	cr_assert_eq(symlink("x", "link"), 0);
+	cr_assert_eq(stat("x", &before), 0);
 	put(AT_FDCWD, "x/old");
 	cr_expect_eq(cmd_outdir_open(&cx, "x", true, &d, &err), -1);
 	cr_expect_not_null(strstr(stv_err_msg(err), "x is not empty"));
 	stv_err_clear(&err);
 	cmd_outdir_close(&d);
+	cr_expect_eq(access("x/old", F_OK), 0, "it is not ours to remove");
 	cr_assert_eq(unlink("x/old"), 0);
-	cr_assert_eq(cmd_outdir_open(&cx, "x", true, &d, &err), 0);
+	cr_assert_eq(cmd_outdir_open(&cx, "link", true, &d, &err), 0);
+	put(d.fd, "f");
+	cr_assert_eq(mkdirat(d.fd, "sub", 0755), 0);
+	cmd_outdir_close(&d);
+	cr_expect_eq(access("x/f", F_OK), -1,
+		     "nothing is left after a failure");
+	cr_expect_eq(access("x/sub", F_OK), -1);
+	cr_assert_eq(cmd_outdir_open(&cx, "link", true, &d, &err), 0);
 	put(d.fd, "f");
 	cr_assert_eq(cmd_outdir_commit(&d, &err), 0);
 	cmd_outdir_close(&d);
 	cr_expect_eq(access("x/f", F_OK), 0);
+	cr_assert_eq(stat("x", &after), 0);
+	cr_expect_eq(before.st_ino, after.st_ino, "it is the same directory");
+	cr_expect_eq(before.st_mode, after.st_mode);
+}
+
+Test(outdir, a_file_is_none)
+{
+	struct cmd_outdir d = CMD_OUTDIR_INIT;
+	struct stv_err *err = NULL;
+
 	put(AT_FDCWD, "file");
 	cr_expect_eq(cmd_outdir_open(&cx, "file", false, &d, &err), -1);
 	cr_expect_not_null(strstr(stv_err_msg(err), "not a directory"));
