@@ -3,6 +3,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
@@ -150,6 +151,21 @@ write_tree(struct cas_store *s, const struct bld_result *r,
 	return stv_copy(in, out, NULL, err);
 }
 
+/*
+ * The end of what a signal must not cut short, since a temporary name would
+ * stay.  One that came too late to be seen inside ends the build here.
+ */
+static int
+end_catch(int rc, struct stv_err **err)
+{
+	if (rc == 0)
+		rc = stv_cancel_check(err);
+	if (rc < 0 && stv_err_code(*err) == STV_E_CANCELLED)
+		stv_err_set_status(*err, 128 + stv_cancel_signal());
+	stv_cancel_catch(false);
+	return rc;
+}
+
 static int
 write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	   const struct cmd_output *o, struct cmd_made *made,
@@ -157,8 +173,13 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 {
 	struct cmd_outfile f = CMD_OUTFILE_INIT;
 	stv_auto(stv_sink) *out = NULL;
+	bool is_caught;
 	int rc = cmd_outfile_open(cx, o->dest, &f, err);
 
+	/* not while a reader may keep us waiting for ever */
+	is_caught = rc == 0 && !f.is_direct;
+	if (is_caught)
+		stv_cancel_catch(true);
 	if (rc == 0)
 		out = stv_sink_fd(f.fd);
 	if (rc == 0 && o->type == CMD_OUTPUT_TAR)
@@ -168,7 +189,7 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		rc = cmd_outfile_commit(&f, err);
 	cmd_outfile_close(&f);
-	return rc;
+	return is_caught ? end_catch(rc, err) : rc;
 }
 
 static int
@@ -178,8 +199,10 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 {
 	const struct bld_result *r = result_of(o, made);
 	struct cmd_outdir d = CMD_OUTDIR_INIT;
-	int rc = cmd_outdir_open(cx, o->dest, o->is_dir, &d, err);
+	int rc;
 
+	stv_cancel_catch(true);
+	rc = cmd_outdir_open(cx, o->dest, o->is_dir, &d, err);
 	if (rc == 0 && o->is_dir)
 		rc = write_images(s, o, made, NULL, d.fd, err);
 	else if (rc == 0)
@@ -187,7 +210,7 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		rc = cmd_outdir_commit(&d, err);
 	cmd_outdir_close(&d);
-	return rc;
+	return end_catch(rc, err);
 }
 
 int

@@ -34,6 +34,8 @@ struct cmd_made {
  * A file or a new directory is there when it is complete, or not at all; files
  * that are in a directory already stay there unless the image has one of that
  * name.  An archive holds the images of all targets, or that of ${o}.
+ * Signals: SIGINT, SIGTERM and SIGHUP are taken while a file or directory is
+ *         written: STV_E_CANCELLED (status 130 or 143).
  */
 int cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
 	       const struct cmd_output *o, struct cmd_made *made,

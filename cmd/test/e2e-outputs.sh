@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # e2e-outputs.sh: what --output writes, as other programs read it: forms, compression, places, several targets.
-# packages: skopeo umoci podman jq zstd gzip tar python3
+# packages: skopeo umoci podman jq zstd gzip tar python3 strace
 # E2E_ONLY=PATTERN runs only the cases of that name.
 # Each case is a subshell of its own.
 # shellcheck disable=SC2030,SC2031
@@ -368,6 +368,43 @@ killed() {
     "$STAVE" fsck >/dev/null
 }
 
+# A signal ends it, and no temporary name stays; one is sent by strace when such a name is there.
+interrupted() {
+    local how at call status
+    context
+    need strace
+    build -t x ctx
+    mkdir out empty
+    for how in fchmod,type=local,dest=out/new fchmod,type=oci,tar=false,dest=out/new linkat,type=oci,dest=out/new \
+        linkat,type=tar,dest=out/new; do
+        call=${how%%,*} status=0
+        strace -f -o strace.out -e "trace=$call" -e "inject=$call:signal=SIGINT:when=1" \
+            env --default-signal=INT "$STAVE" build --progress=plain -o "${how#*,}" ctx 2>build.out || status=$?
+        e2e_same "$how: what is left" "$(find out -mindepth 1 -maxdepth 1 ! -name new)" ''
+        e2e_same "$how: status" "$status" 130
+        e2e_has "$how: message" "$(cat build.out)" cancelled
+        # The others were complete when it came.
+        [[ $how != *local* ]] || e2e_same "$how: a directory that is not complete" "$(ls out)" ''
+        rm -rf out/new
+    done
+    # A pipe that nobody reads does not keep it from ending.
+    mkfifo pipe
+    sleep 60 <pipe &
+    at=$!
+    env --default-signal=TERM "$STAVE" build --progress=plain -o type=tar,dest=pipe ctx 2>build.out &
+    call=$!
+    sleep 1
+    kill -TERM "$call"
+    status=0
+    wait "$call" || status=$?
+    kill "$at"
+    e2e_same 'status, pipe' "$status" 143
+    # The next command tidies up.
+    build -o type=local,dest=out/new ctx
+    cmp out/new/large ctx/large
+    e2e_same 'left in tmp' "$(ls -A .store/tmp)" ''
+}
+
 # What the reference writes of the same files.
 reference() {
     local refd=$E2E_TOP/testdata/reference/refd
@@ -400,7 +437,7 @@ reference() {
 }
 
 for case in several umoci_unpacks podman_loads loads_again compression stable stable_after_fast bases annotations \
-    targets metadata rewrite stdout places full_disk killed reference; do
+    targets metadata rewrite stdout places full_disk killed interrupted reference; do
     e2e_case "${case//_/-}" "$case"
 done
 e2e_summary e2e-outputs
