@@ -38,11 +38,14 @@ read_layer(sqlite3_stmt *st, struct cas_layer *ret)
 	strncpy(ret->made_by, cas_db_col_text(st, 5), sizeof(ret->made_by) - 1);
 }
 
-/* All forms of a layer in the order of preference: the plain one first. */
+/*
+ * The forms of a layer in the order of preference: the plain one first; only
+ * those that ${made_by} made, unless that is NULL.
+ */
 static int
 find_layers(struct cas_store *s, const struct stv_digest *diff_id,
-	    struct cas_layer *ret, size_t max, size_t *ret_n,
-	    struct stv_err **err)
+	    const char *made_by, struct cas_layer *ret, size_t max,
+	    size_t *ret_n, struct stv_err **err)
 {
 	sqlite3_stmt *st;
 	int r;
@@ -52,11 +55,14 @@ find_layers(struct cas_store *s, const struct stv_digest *diff_id,
 	st = cas_db_stmt(s,
 			 "SELECT diff_id, blob, blob_size, tar_size,"
 			 " media_type, made_by FROM layer WHERE diff_id = ?1"
+			 " AND (?2 IS NULL OR made_by = ?2)"
 			 " ORDER BY blob <> diff_id, made_s, blob",
 			 err);
 	r = st == NULL ? -1 : 1;
-	if (st != NULL)
+	if (st != NULL) {
 		cas_db_bind_digest(st, 1, diff_id);
+		cas_db_bind_text(st, 2, made_by);
+	}
 	*ret_n = 0;
 	while (r == 1 && *ret_n < max) {
 		r = cas_db_step(s, st, err);
@@ -67,14 +73,15 @@ find_layers(struct cas_store *s, const struct stv_digest *diff_id,
 	return r < 0 ? -1 : 0;
 }
 
-int
-cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
-	      struct cas_layer *ret, struct stv_err **err)
+/* The first of them whose blob is there: 1, or 0. */
+static int
+get_layer(struct cas_store *s, const struct stv_digest *diff_id,
+	  const char *made_by, struct cas_layer *ret, struct stv_err **err)
 {
 	struct cas_layer all[MAX_FORMS];
 	size_t n = 0;
 
-	if (find_layers(s, diff_id, all, MAX_FORMS, &n, err) < 0)
+	if (find_layers(s, diff_id, made_by, all, MAX_FORMS, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (cas_blob_has(s, &all[i].blob)) {
@@ -85,22 +92,18 @@ cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
 }
 
 int
+cas_layer_get(struct cas_store *s, const struct stv_digest *diff_id,
+	      struct cas_layer *ret, struct stv_err **err)
+{
+	return get_layer(s, diff_id, NULL, ret, err);
+}
+
+int
 cas_layer_get_form(struct cas_store *s, const struct stv_digest *diff_id,
 		   const char *made_by, struct cas_layer *ret,
 		   struct stv_err **err)
 {
-	struct cas_layer all[MAX_FORMS];
-	size_t n = 0;
-
-	if (find_layers(s, diff_id, all, MAX_FORMS, &n, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(all[i].made_by, made_by) == 0 &&
-		    cas_blob_has(s, &all[i].blob)) {
-			*ret = all[i];
-			return 1;
-		}
-	return 0;
+	return get_layer(s, diff_id, made_by, ret, err);
 }
 
 static int
@@ -156,22 +159,28 @@ has_row(struct cas_store *s, const char *sql, const struct stv_digest *a,
 }
 
 /*
- * Is exactly this form known?  That the same bytes were received before does
- * not say that they are what the compressor gives.
+ * Is exactly this form known?  That the same bytes were received before, or
+ * made by another compressor, does not say that they are what this one gives.
  */
 static int
 has_layer(struct cas_store *s, const struct cas_layer *l, struct stv_err **err)
 {
-	const char *sql = l->made_by[0] == '\0'
-				  ? "SELECT 1 FROM layer WHERE diff_id = ?1"
-				    " AND blob = ?2"
-				  : "SELECT 1 FROM layer WHERE diff_id = ?1"
-				    " AND blob = ?2 AND made_by <> ''";
+	sqlite3_stmt *st;
 	int r;
 
 	if (cas_db_enter(s, err) < 0)
 		return -1;
-	r = has_row(s, sql, &l->diff_id, &l->blob, err);
+	st = cas_db_stmt(s,
+			 "SELECT 1 FROM layer WHERE diff_id = ?1 AND blob = ?2"
+			 " AND (?3 = '' OR made_by = ?3)",
+			 err);
+	r = st == NULL ? -1 : 0;
+	if (r == 0) {
+		cas_db_bind_digest(st, 1, &l->diff_id);
+		cas_db_bind_digest(st, 2, &l->blob);
+		cas_db_bind_text(st, 3, l->made_by);
+		r = cas_db_step(s, st, err);
+	}
 	cas_db_leave(s);
 	return r;
 }

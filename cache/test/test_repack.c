@@ -205,6 +205,23 @@ Test(repack, a_form_is_made_once_for_each_compressor)
 	cr_expect(stv_digest_equal(&got.blob, &plain_id));
 }
 
+Test(repack, of_many_forms_each_is_found_again)
+{
+	struct stv_err *err = NULL;
+	struct cas_layer l, got;
+
+	/* Of so small a layer several levels make the same bytes. */
+	for (int level = 1; level <= 19; level++) {
+		struct stv_compression how = {STV_CODEC_ZSTD, level, false};
+
+		l = compress(&plain_id, &how);
+		cr_assert_eq(cas_layer_get_form(store, &plain_id, l.made_by,
+						&got, &err),
+			     1, "%s", l.made_by);
+		cr_expect(stv_digest_equal(&got.blob, &l.blob));
+	}
+}
+
 Test(repack, what_was_received_is_not_taken_for_our_own)
 {
 	/* The bytes that came are ISA-L's, but nobody said so. */
