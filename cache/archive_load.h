@@ -58,8 +58,9 @@ int cas_load(struct cas_store *s, struct stv_in *in,
  * cas_load_layout(s, dirfd, tag, want, platform, ret, err): one image of the
  * OCI layout that the directory ${dirfd} is: ${want}, or the one that its
  * index.json names ${tag}, or the only one there is.  Of an index what is for
- * ${platform}.  It gets no tag.  Checked as cas_load() does; nothing is read
- * where the store has it.  The caller holds a lease.
+ * ${platform}, which becomes an image by itself.  It gets no tag.  Checked as
+ * cas_load() does; nothing but indexes is read where the store has it.  The
+ * caller holds a lease.
  * Errors: STV_E_NOT_FOUND: no such image; else those of cas_load().
  */
 int cas_load_layout(struct cas_store *s, int dirfd, const char *tag,

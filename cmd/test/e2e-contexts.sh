@@ -592,6 +592,48 @@ named_layout() {
     empty_tmp
 }
 
+# A layout of several platforms serves builds for each of them, whichever came first.
+named_layout_platforms() {
+    local arch
+    mkdir main lay
+    for arch in amd64 arm64; do
+        mkdir "$arch"
+        echo "$arch" >"$arch/which"
+        printf 'FROM scratch\nCOPY which /which\n' >"$arch/Dockerfile"
+        "$STAVE" build --platform "linux/$arch" -o "type=oci,dest=$arch.tar" "$arch" >/dev/null 2>&1
+        tar xf "$arch.tar" -C lay
+        mv lay/index.json "$arch.json"
+    done
+    python3 - >name <<'END'
+import hashlib, json
+lines = []
+for arch in ("amd64", "arm64"):
+    line = json.load(open(arch + ".json"))["manifests"][0]
+    line["platform"] = {"os": "linux", "architecture": arch}
+    lines.append(line)
+index = "application/vnd.oci.image.index.v1+json"
+text = json.dumps({"schemaVersion": 2, "mediaType": index, "manifests": lines}).encode()
+name = hashlib.sha256(text).hexdigest()
+open("lay/blobs/sha256/" + name, "wb").write(text)
+line = {"mediaType": index, "digest": "sha256:" + name, "size": len(text)}
+json.dump({"schemaVersion": 2, "manifests": [line]}, open("lay/index.json", "w"))
+print(name)
+END
+    export STAVE_ROOT=$PWD/.fresh
+    printf 'FROM nn\n' >main/Dockerfile
+    for arch in amd64 arm64 amd64; do
+        tree "--platform=linux/$arch" --build-context nn=oci-layout://lay main
+        e2e_same "for $arch" "$(tar xOf tree.tar which)" "$arch"
+    done
+    e2e_exits 1 "$STAVE" build --platform linux/s390x --build-context nn=oci-layout://lay main
+    e2e_has "for another" "$E2E_ERR" "no image for platform linux/s390x"
+    printf ' ' >>"lay/blobs/sha256/$(cat name)"
+    e2e_exits 1 "$STAVE" build --build-context nn=oci-layout://lay main
+    e2e_has "a changed index" "$E2E_ERR" "not what its name"
+    e2e_exits 0 "$STAVE" fsck
+    empty_tmp
+}
+
 # --check of a context that is fetched: its Dockerfile, its ignore file and its files.
 checked() {
     mkdir ctx
@@ -638,4 +680,5 @@ e2e_case named-kinds named_kinds
 e2e_case named-together named_together
 e2e_case named-platform named_platform
 e2e_case named-layout named_layout
+e2e_case named-layout-platforms named_layout_platforms
 e2e_summary contexts
