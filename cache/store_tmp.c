@@ -197,13 +197,13 @@ cas_store_tmpdir(struct cas_store *s, char **ret_name, int *ret_fd,
 }
 
 /*
- * index.json could not be written: all goes but the note that says so, and
- * the next command finds it.
+ * All in a process's directory goes but the note that index.json is to be
+ * written: who finds it has the space then.
  */
 static void
-remove_all_but_note(struct cas_store *s)
+remove_all_but_note(int own_fd)
 {
-	int fd = openat(s->own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct stv_err *err = NULL;
 	struct dirent *de;
@@ -232,7 +232,7 @@ cas_own_close(struct cas_store *s)
 	if (s->own_name != NULL && s->own_pid == getpid()) {
 		if (faccessat(s->own_fd, CAS_STALE, F_OK,
 			      AT_SYMLINK_NOFOLLOW) == 0)
-			remove_all_but_note(s);
+			remove_all_but_note(s->own_fd);
 		else if (stv_fsat_remove_tree(s->root_fd, s->own_name, &err) <
 			 0)
 			stv_err_clear(&err); /* the next command tries again */
@@ -266,10 +266,13 @@ clean_one(struct cas_store *s, int tmp_fd, const char *name)
 	lock = lock_dir(fd);
 	if (lock < 0)
 		return;
-	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    cas_layout_write(s, &err) < 0) {
-		stv_err_free(err); /* the note stays for who has space */
-		return;
+	if (faccessat(fd, CAS_STALE, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		/* It may be what fills the disk. */
+		remove_all_but_note(fd);
+		if (cas_layout_write(s, &err) < 0) {
+			stv_err_free(err); /* the note stays */
+			return;
+		}
 	}
 	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
 		return;

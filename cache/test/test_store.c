@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -353,6 +354,38 @@ Test(store, a_directory_loses_its_name_before_its_lock_file)
 	(void)close(fd);
 	cr_expect_eq(status, 0);
 	cr_expect_not(had_name);
+	cr_expect_eq(scratch_count(dir, "tmp"), 0);
+}
+
+/* Where index.json cannot be written: what else the dead one left is space. */
+Test(store, what_a_dead_process_left_goes_before_its_index_is_written)
+{
+	struct rlimit none = {0, RLIM_INFINITY};
+	char path[4200], index[4200];
+	int fd, status = 1;
+	pid_t pid;
+
+	cas_store_close(scratch_open(dir));
+	(void)snprintf(path, sizeof(path), "%s/tmp/1-dead-1", dir);
+	(void)snprintf(index, sizeof(index), "%s/index.json", dir);
+	fd = dead_directory(path, 10);
+	(void)close(
+		openat(fd, CAS_STALE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	cr_expect(unlink(index) == 0 || errno == ENOENT);
+	pid = fork();
+	if (pid == 0) {
+		(void)signal(SIGXFSZ, SIG_IGN); /* as main() does */
+		if (setrlimit(RLIMIT_FSIZE, &none) < 0)
+			_exit(1);
+		cas_store_close(scratch_open(dir));
+		_exit(0);
+	}
+	(void)waitpid(pid, &status, 0);
+	cr_expect_eq(status, 0);
+	cr_expect_eq(scratch_count(path, "."), 2, "the lock and the note");
+	(void)close(fd);
+	cas_store_close(scratch_open(dir));
+	cr_expect_eq(access(index, F_OK), 0);
 	cr_expect_eq(scratch_count(dir, "tmp"), 0);
 }
 
