@@ -10,12 +10,16 @@
 
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/stream.h"
 
 #include "cmd/ctx.h"
 
 #include "cmd/files.h"
+
+/* The kernel's own bound on links in one look-up. */
+#define MAX_LINKS 40
 
 int
 cmd_input_open(const char *path, const char *what, int *ret_fd,
@@ -67,16 +71,64 @@ open_beside(struct cmd_outfile *f, struct stv_err **err)
 	return cannot_write(f->path, err);
 }
 
+/* Where the file itself is or would be: a link keeps its name. */
+static char *
+follow(const char *path)
+{
+	char *at = stv_xstrdup(path), target[STV_MAX_PATH + 1];
+
+	for (int i = 0; i < MAX_LINKS; i++) {
+		ssize_t n = readlink(at, target, sizeof(target) - 1);
+		const char *slash = strrchr(at, '/');
+		char *next;
+
+		if (n < 0)
+			break;
+		target[n] = '\0';
+		next = target[0] == '/' || slash == NULL
+			       ? stv_xstrdup(target)
+			       : stv_xasprintf("%.*s/%s", (int)(slash - at), at,
+					       target);
+		free(at);
+		at = next;
+	}
+	return at;
+}
+
+/* Is the file what standard output or error goes to ("/dev/stdout")? */
+static int
+standard_fd(const struct stat *st)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct stat is;
+
+		if (fstat(fd, &is) == 0 && is.st_dev == st->st_dev &&
+		    is.st_ino == st->st_ino)
+			return fd;
+	}
+	return -1;
+}
+
+/* It is written in place: through the descriptor ${fd}, or by its name. */
+static int
+open_direct(struct cmd_outfile *f, int fd, const char *name,
+	    struct stv_err **err)
+{
+	f->is_direct = true;
+	f->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3)
+			: open(name, O_WRONLY | O_CLOEXEC);
+	return f->fd < 0 ? cannot_write(name, err) : 0;
+}
+
 int
 cmd_outfile_open(const struct cmd_ctx *cx, const char *path,
 		 struct cmd_outfile *f, struct stv_err **err)
 {
 	struct stat st;
 
-	f->path = stv_xstrdup(path);
+	f->path = follow(path);
 	f->mode = 0666 & ~cx->umask;
 	if (strcmp(path, "-") == 0) {
-		f->is_direct = true;
 		if (isatty(STDOUT_FILENO)) {
 			stv_fail(err, STV_E_USAGE,
 				 "refusing to write an archive to a terminal");
@@ -84,14 +136,14 @@ cmd_outfile_open(const struct cmd_ctx *cx, const char *path,
 					   "output.");
 			return -1;
 		}
-		f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-		return f->fd < 0 ? cannot_write("stdout", err) : 0;
+		return open_direct(f, STDOUT_FILENO, "stdout", err);
 	}
-	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
-		return open_beside(f, err);
-	f->is_direct = true;
-	f->fd = open(path, O_WRONLY | O_CLOEXEC);
-	return f->fd < 0 ? cannot_write(path, err) : 0;
+	if (stat(path, &st) < 0)
+		return errno == ELOOP ? cannot_write(path, err)
+				      : open_beside(f, err);
+	if (!S_ISREG(st.st_mode) || standard_fd(&st) >= 0)
+		return open_direct(f, standard_fd(&st), path, err);
+	return open_beside(f, err);
 }
 
 /* Give the nameless file a temporary name, so that it can be renamed. */

@@ -22,7 +22,8 @@ struct cmd_outfile {
 	int fd;
 	char *path;
 	char *tmp;	/* name of the new file, or NULL where it has none */
-	bool is_direct; /* stdout, a device or a pipe: written in place */
+	bool is_direct; /* stdout by any name, a device or a pipe: written in
+			   place */
 	unsigned mode;
 };
 
@@ -34,7 +35,8 @@ struct cmd_outfile {
 
 /*
  * cmd_outfile_open(cx, path, f, err): begin a file, stdout for "-", which must
- * not be a terminal.  ${f} is CMD_OUTFILE_INIT.
+ * not be a terminal.  A link keeps its name, and what it leads to is replaced.
+ * ${f} is CMD_OUTFILE_INIT.
  * Owns:   cmd_outfile_close(), also after a failure.
  * Errors: STV_E_INPUT, STV_E_USAGE.
  */

@@ -326,6 +326,13 @@ places() {
     # A link keeps its name.
     ln -s target link
     build -o type=oci,dest=link ctx
+    e2e_same 'the link' "$(readlink link)" target
+    tar -tf target >/dev/null
+    # And so does /dev/stdout, where that is a file.
+    ln -s /proc/self/fd/1 out
+    "$STAVE" build -o type=tar,dest=out ctx >got 2>build.out || e2e_fail "$(cat build.out)"
+    e2e_same 'the link to standard output' "$(readlink out)" /proc/self/fd/1
+    e2e_same 'files in standard output' "$(tar -tf got | sort | tr '\n' ' ')" 'large one '
 }
 
 # A disk that is too small for the output, not for the store.

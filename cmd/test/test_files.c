@@ -121,3 +121,24 @@ Test(files, a_missing_directory_is_named, .init = enter, .fini = leave)
 	cr_expect_not_null(strstr(stv_err_msg(err), "nothing"));
 	stv_err_free(err);
 }
+
+Test(files, a_link_keeps_its_name, .init = enter, .fini = leave)
+{
+	struct cmd_ctx cx = {.umask = 022};
+	stv_auto_buf b = STV_BUF_INIT(4096);
+	struct stv_err *err = NULL;
+	struct stat st;
+
+	cr_assert_eq(mkdir("d", 0755), 0);
+	cr_assert_eq(symlink("d/next", "link"), 0);
+	cr_assert_eq(symlink("file", "d/next"), 0);
+	for (int i = 0; i < 2; i++) { /* dangling first */
+		cr_assert_eq(cmd_file_write(&cx, "link", "text", 4, &err), 0);
+		cr_expect_eq(lstat("link", &st), 0);
+		cr_expect(S_ISLNK(st.st_mode));
+		cr_expect_str_eq(content("d/file", &b), "text");
+	}
+	cr_assert_eq(symlink("loop", "loop"), 0);
+	cr_expect_eq(cmd_file_write(&cx, "loop", "text", 4, &err), -1);
+	stv_err_clear(&err);
+}
