@@ -135,8 +135,8 @@ forget_gone(struct cas_store *s, struct stv_err **err)
 {
 	sqlite3_stmt *st = cas_db_stmt(
 		s,
-		"DELETE FROM gone WHERE gone_s < ?1 OR gone_s < (SELECT gone_s"
-		" FROM gone ORDER BY gone_s DESC LIMIT 1 OFFSET ?2)",
+		"DELETE FROM gone WHERE gone_s < ?1 OR key IN (SELECT key"
+		" FROM gone ORDER BY gone_s DESC LIMIT -1 OFFSET ?2)",
 		err);
 
 	if (st == NULL)
