@@ -180,8 +180,7 @@ snap_make(const struct snap *s, struct stv_err **err)
 
 	if (cas_store_tmpdir(s->store, &tmp, &fd, err) < 0)
 		return -1;
-	if (lay_apply(s->store, s->diff_id, s->toc, s->below, fd, err) <
-		    0 ||
+	if (lay_apply(s->store, s->diff_id, s->toc, s->below, fd, err) < 0 ||
 	    set_root(s, fd, err) < 0 || snap_place(s, tmp, err) < 0) {
 		struct stv_err *ignored = NULL;
 

@@ -396,7 +396,7 @@ interrupted() {
     done
     # A pipe that nobody reads does not keep it from ending.
     mkfifo pipe
-    sleep 60 <pipe &
+    tail -f /dev/null <pipe &
     at=$!
     env --default-signal=TERM "$STAVE" build --progress=plain -o type=tar,dest=pipe ctx 2>build.out &
     call=$!
