@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
@@ -343,14 +344,74 @@ kill_group(const struct sbx_cgroup *cg)
 	(void)close(fd);
 }
 
+/* The name of some group in the directory ${fd}, or false.  Takes: ${fd}. */
+static bool
+find_group(int fd, char *ret, size_t size)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	bool found = false;
+
+	if (dir == NULL) {
+		(void)close(fd);
+		return false;
+	}
+	while (!found && (e = readdir(dir)) != NULL) {
+		found = e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 &&
+			strcmp(e->d_name, "..") != 0;
+		if (found)
+			(void)snprintf(ret, size, "%s", e->d_name);
+	}
+	(void)closedir(dir);
+	return found;
+}
+
+/*
+ * Remove one group that has none below it, ${name} in ${base} or one that a
+ * command made in it; only an insecure command can.  0, or -1 with errno.
+ */
+static int
+remove_lowest(int base, const char *name)
+{
+	stv_auto_fd at = fcntl(base, F_DUPFD_CLOEXEC, 3);
+	char last[NAME_MAX + 1], below[NAME_MAX + 1];
+	int fd;
+
+	(void)snprintf(last, sizeof(last), "%s", name);
+	while ((fd = openat(at, last,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) >=
+	       0) {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+		if (copy < 0 || !find_group(copy, below, sizeof(below))) {
+			(void)close(fd);
+			break;
+		}
+		(void)close(at);
+		at = fd;
+		memcpy(last, below, sizeof(last));
+	}
+	return unlinkat(at, last, AT_REMOVEDIR);
+}
+
+/* ${name} in ${base} and all below it, as far as nothing is in use. */
+static int
+remove_group(int base, const char *name)
+{
+	int r = unlinkat(base, name, AT_REMOVEDIR);
+
+	while (r < 0 && errno == EBUSY && remove_lowest(base, name) == 0)
+		r = unlinkat(base, name, AT_REMOVEDIR);
+	return r;
+}
+
 void
 sbx_cgroup_remove(struct sbx_cgroup *cg)
 {
 	if (cg->name[0] == '\0')
 		return;
 	for (int i = 0; i < MAX_REMOVE_TRIES; i++) {
-		if (unlinkat(cg->base_fd, cg->name, AT_REMOVEDIR) == 0 ||
-		    errno != EBUSY)
+		if (remove_group(cg->base_fd, cg->name) == 0 || errno != EBUSY)
 			break;
 		if (i == 1)
 			kill_group(cg);
@@ -373,9 +434,12 @@ is_old(int dir, const char *name)
 	       now.tv_sec - st.st_ctim.tv_sec > FOREIGN_AGE_S;
 }
 
-/* Is ${name} a directory of a stave that is no more? */
+/*
+ * Is ${name} a directory of a stave that is no more?  Of one from another pid
+ * namespace that is not certain.
+ */
 static bool
-is_stale(const struct sbx *sbx, int dir, const char *name)
+is_stale(const struct sbx *sbx, int dir, const char *name, bool *ret_is_certain)
 {
 	unsigned long long ns;
 	char *end;
@@ -389,7 +453,8 @@ is_stale(const struct sbx *sbx, int dir, const char *name)
 	ns = strtoull(end + 1, &end, 10);
 	if (*end != '-')
 		return false;
-	if (ns != sbx->pid_ns)
+	*ret_is_certain = ns == sbx->pid_ns;
+	if (!*ret_is_certain)
 		return is_old(dir, name);
 	return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
@@ -413,7 +478,13 @@ sweep(const struct sbx *sbx, int base)
 		return;
 	}
 	while ((e = readdir(dir)) != NULL) {
-		if (is_stale(sbx, fd, e->d_name))
+		bool is_certain;
+
+		if (!is_stale(sbx, fd, e->d_name, &is_certain))
+			continue;
+		if (is_certain)
+			(void)remove_group(fd, e->d_name);
+		else
 			(void)unlinkat(fd, e->d_name, AT_REMOVEDIR);
 	}
 	(void)closedir(dir);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -14,6 +15,7 @@
 #include "core/cleanup.h"
 #include "core/err.h"
 
+#include "builder/sandbox/internal.h"
 #include "builder/test/sandbox_rig.h"
 
 static struct rig r;
@@ -240,4 +242,40 @@ Test(sandbox_mounts, insecure_takes_every_guard_away)
 	r.spec.uid = r.spec.gid = 0;
 	rig_expect(&r, "grep CapBnd /proc/self/status",
 		   "CapBnd:\t00000000a80425fb\n");
+}
+
+/* An insecure command may make groups below its own; so do container engines.
+ */
+Test(sandbox_mounts, groups_of_an_insecure_command_go_with_it)
+{
+	char name[32], dead[80], path[112], *groups;
+	struct sbx_config config = {.store_fd = r.store};
+	struct sbx *other = NULL;
+	int base = r.sbx->cgroup2_base;
+	pid_t pid;
+
+	if (base < 0)
+		cr_skip("no cgroup v2 here");
+	r.spec.is_insecure = true;
+	rig_expect(&r,
+		   "mkdir /x && mount -t cgroup2 none /x && "
+		   "mkdir -p /x/a/b/c /x/a/d /x/e && echo made",
+		   "made\n");
+	(void)snprintf(name, sizeof(name), "stave-%d-", (int)getpid());
+	groups = rig_list(base, ".");
+	cr_expect_null(strstr(groups, name), "%s", groups);
+	free(groups);
+	/* What a killed one left goes with the next one. */
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	(void)waitpid(pid, NULL, 0);
+	(void)snprintf(dead, sizeof(dead), "stave-%d-%llu-0", (int)pid,
+		       (unsigned long long)r.sbx->pid_ns);
+	cr_assert_eq(mkdirat(base, dead, 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/a", dead);
+	cr_assert_eq(mkdirat(base, path, 0755), 0);
+	cr_assert_eq(sbx_open(&config, &other, &r.err), 0);
+	sbx_close(other);
+	cr_expect_eq(faccessat(base, dead, F_OK, 0), -1);
 }
