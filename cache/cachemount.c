@@ -166,8 +166,12 @@ cas_cachemount_fd(const struct cas_cachemount *m)
 void
 cas_cachemount_release(struct cas_cachemount *m)
 {
+	struct flock how = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
 	if (m == NULL)
 		return;
+	/* A child just forked may have the descriptor still. */
+	(void)fcntl(m->lock_fd, F_OFD_SETLK, &how);
 	(void)close(m->data_fd);
 	(void)close(m->lock_fd);
 	free(m);

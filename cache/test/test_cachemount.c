@@ -1,6 +1,8 @@
 /* cache/test/test_cachemount.c - who gets which directory, and when it goes. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cache/cachemount.h"
@@ -121,6 +123,25 @@ Test(cachemount, sharing_decides_who_meets)
 	cas_cachemount_release(a);
 	cas_cachemount_release(c);
 	cr_expect_eq(count(), 2);
+}
+
+/* A process that was forked meanwhile has the lock's descriptor, too. */
+Test(cachemount, what_is_released_is_free_at_once)
+{
+	struct cas_cachemount *m = take("a", CAS_SHARING_PRIVATE);
+	ino_t ino = inode(m);
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	cas_cachemount_release(m);
+	m = take("a", CAS_SHARING_PRIVATE);
+	cr_expect_eq(inode(m), ino);
+	cas_cachemount_release(m);
+	cr_expect_eq(count(), 1);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
 }
 
 Test(cachemount, a_failed_fill_leaves_nothing)
