@@ -35,6 +35,9 @@
 #define MAX_CLIENTS 32
 /* A side that takes no bytes for so long is given up. */
 #define SEND_TIMEOUT_S 10
+/* How often an agent is asked whose queue is full: as long as that. */
+#define CONNECT_TRIES 1000
+#define CONNECT_PAUSE_MS 10
 #define STACK_SIZE ((size_t)256 << 10)
 
 enum message {
@@ -87,6 +90,25 @@ set_timeout(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
+/* connect(2) would wait for ever where nobody accepts; 0 or -1. */
+static int
+connect_to(const struct bld_ssh_proxy *p, int fd,
+	   const struct sockaddr_un *addr)
+{
+	struct pollfd stop = {.fd = p->stop_fd, .events = POLLIN};
+
+	for (int i = 0; i < CONNECT_TRIES; i++) {
+		if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ==
+		    0)
+			return fcntl(fd, F_SETFL, 0);
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+		if (poll(&stop, 1, CONNECT_PAUSE_MS) > 0)
+			break;
+	}
+	return -1;
+}
+
 static int
 connect_agent(const struct bld_ssh_proxy *p)
 {
@@ -96,10 +118,10 @@ connect_agent(const struct bld_ssh_proxy *p)
 	if (strlen(p->agent) >= sizeof(addr.sun_path))
 		return -1;
 	memcpy(addr.sun_path, p->agent, strlen(p->agent) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (connect_to(p, fd, &addr) < 0) {
 		(void)close(fd);
 		return -1;
 	}

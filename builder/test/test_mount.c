@@ -188,6 +188,34 @@ Test(mount, a_proxy_without_an_agent_says_no)
 	bench_end(&b);
 }
 
+/* Its queue is full and it takes nobody: the RUN ends all the same. */
+Test(mount, a_proxy_does_not_wait_for_a_stuck_agent, .timeout = 8)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct bld_ssh_proxy *p;
+	struct agent a = {.n = 0};
+	int clients[4];
+	struct bench b;
+	struct stat st;
+
+	bench_open(&b);
+	(void)snprintf(a.path, sizeof(a.path), "%s/agent", b.dir);
+	memcpy(addr.sun_path, a.path, strlen(a.path) + 1);
+	a.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(a.fd, (const struct sockaddr *)&addr, sizeof(addr)),
+		     0);
+	cr_assert_eq(listen(a.fd, 0), 0);
+	p = proxy_start(&b, &a, &st);
+	for (size_t i = 0; i < STV_ARRAY_LEN(clients); i++)
+		clients[i] = connect_to(p);
+	(void)usleep(100000);
+	bld_ssh_proxy_stop(p);
+	for (size_t i = 0; i < STV_ARRAY_LEN(clients); i++)
+		(void)close(clients[i]);
+	(void)close(a.fd);
+	bench_end(&b);
+}
+
 /* ---- output --------------------------------------------------------------*/
 
 /* Fed in pieces of ${piece} bytes. */
