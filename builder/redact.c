@@ -20,6 +20,7 @@
 struct pattern {
 	char *text;
 	size_t len;
+	bool is_base64; /* in lines of any length */
 };
 
 struct bld_redact {
@@ -34,8 +35,9 @@ add(struct bld_redact *r, struct pattern p)
 {
 	*stv_vec_push(&r->list) = p;
 	r->may_begin[(unsigned char)p.text[0]] = true;
-	if (p.len > r->max)
-		r->max = p.len;
+	/* With each character on a line of its own. */
+	if (p.len * (p.is_base64 ? 2 : 1) > r->max)
+		r->max = p.len * (p.is_base64 ? 2 : 1);
 }
 
 /* Whole groups only: what the last one becomes depends on what follows. */
@@ -47,7 +49,7 @@ add_base64(struct bld_redact *r, const char *data, size_t len)
 
 	(void)EVP_EncodeBlock((unsigned char *)text,
 			      (const unsigned char *)data, (int)whole);
-	add(r, (struct pattern){text, whole / 3 * 4});
+	add(r, (struct pattern){text, whole / 3 * 4, true});
 }
 
 struct bld_redact *
@@ -65,7 +67,7 @@ bld_redact_new(const struct bld_secret *secrets, size_t n)
 			len--;
 		if (len < MIN_SECRET)
 			continue;
-		add(r, (struct pattern){stv_xmemdup(data, len), len});
+		add(r, (struct pattern){stv_xmemdup(data, len), len, false});
 		add_base64(r, data, len);
 	}
 	if (r->list.len > 0)
@@ -80,6 +82,30 @@ bld_redact_max(const struct bld_redact *r)
 	return r->max;
 }
 
+/* How many bytes at ${p} are ${s}; 0: none; SIZE_MAX: all, and more are
+ * missing.
+ */
+static size_t
+match(const struct pattern *s, const char *p, size_t n)
+{
+	size_t at = 0;
+
+	if (!s->is_base64) {
+		if (memcmp(s->text, p, s->len < n ? s->len : n) != 0)
+			return 0;
+		return s->len <= n ? s->len : SIZE_MAX;
+	}
+	for (size_t i = 0; i < s->len; i++, at++) {
+		if (i > 0 && at < n && p[at] == '\n')
+			at++;
+		if (at == n)
+			return SIZE_MAX;
+		if (p[at] != s->text[i])
+			return 0;
+	}
+	return at;
+}
+
 /*
  * The length of the longest secret at ${p}; 0: none; SIZE_MAX: more must be
  * seen, where more may come.
@@ -92,13 +118,12 @@ find(const struct bld_redact *r, const char *p, size_t n, bool is_end)
 	if (!r->may_begin[(unsigned char)*p])
 		return 0;
 	for (size_t i = 0; i < r->list.len; i++) {
-		const struct pattern *s = &r->list.v[i];
+		size_t len = match(&r->list.v[i], p, n);
 
-		if (s->len > n && !is_end && memcmp(s->text, p, n) == 0)
+		if (len == SIZE_MAX && !is_end)
 			return SIZE_MAX;
-		if (s->len <= n && s->len > found &&
-		    memcmp(s->text, p, s->len) == 0)
-			found = s->len;
+		if (len != SIZE_MAX && len > found)
+			found = len;
 	}
 	return found;
 }

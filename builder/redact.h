@@ -2,8 +2,8 @@
  * builder/redact.h - what a command prints, without the secrets of the build.
  *
  * Display, events and log show "****" where a secret of six bytes or more is
- * printed as it is or in base64 (THREATS D11).  It is a net for mistakes: a
- * command that wants to tell can tell in other ways.
+ * printed as it is or in base64, also in lines (THREATS D11).  It is a net for
+ * mistakes: a command that wants to tell can tell in other ways.
  */
 #ifndef STAVE_BUILDER_REDACT_H
 #define STAVE_BUILDER_REDACT_H

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <criterion/criterion.h>
+#include <openssl/evp.h>
 
 #include "cache/store.h"
 #include "core/buf.h"
@@ -236,6 +237,42 @@ redacted(const struct bld_redact *r, const char *text, size_t piece)
 	cr_expect_eq(held.len, 0);
 	stv_buf_fini(&held);
 	return stv_buf_take(&out);
+}
+
+/* As base64(1) and openssl(1) write it: in lines. */
+Test(mount, secrets_are_not_shown_in_lines_of_base64)
+{
+	static const size_t widths[] = {76, 64, 1};
+	char data[151], text[256], lines[512], want[64], *got;
+	struct bld_secret secret = {"s", data, sizeof(data)};
+	struct bld_redact *r;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7 + 1);
+	(void)EVP_EncodeBlock((unsigned char *)text,
+			      (const unsigned char *)data, (int)sizeof(data));
+	r = bld_redact_new(&secret, 1);
+	for (size_t i = 0; i < STV_ARRAY_LEN(widths); i++) {
+		size_t n = 0;
+
+		for (size_t at = 0; text[at] != '\0'; at++) {
+			/* The last byte is no whole group. */
+			if (at == sizeof(data) / 3 * 4)
+				lines[n++] = '|';
+			lines[n++] = text[at];
+			if (at % widths[i] == widths[i] - 1)
+				lines[n++] = '\n';
+		}
+		lines[n] = '\0';
+		(void)snprintf(want, sizeof(want), "****%s%s",
+			       widths[i] == 1 ? "\n" : "", strchr(lines, '|'));
+		for (size_t piece = 1; piece < 100; piece += 33) {
+			got = redacted(r, lines, piece);
+			cr_expect_str_eq(got, want, "%s", got);
+			free(got);
+		}
+	}
+	bld_redact_free(r);
 }
 
 Test(mount, secrets_are_not_shown)
