@@ -77,10 +77,18 @@ add_stage(struct stv_buf *b, const struct sbx_proc *p, uint32_t stage,
 	}
 }
 
+static bool
+is_no_space(int errnum)
+{
+	return errnum == ENOSPC || errnum == EDQUOT;
+}
+
 /* Is it the image's (or the user's) fault rather than this machine's? */
 static bool
 is_image_fault(const struct sbx_report *r)
 {
+	if (is_no_space(r->errnum))
+		return false;
 	switch (r->stage) {
 	case SBX_ST_PROC:
 	case SBX_ST_DEV:
@@ -98,6 +106,25 @@ is_image_fault(const struct sbx_report *r)
 	}
 }
 
+/* Is something made on the store's disk at that stage? */
+static bool
+is_on_disk(uint32_t stage)
+{
+	switch (stage) {
+	case SBX_ST_OVERLAY:
+	case SBX_ST_PROC:
+	case SBX_ST_DEV:
+	case SBX_ST_SYS:
+	case SBX_ST_RESOLV_CONF:
+	case SBX_ST_HOSTS:
+	case SBX_ST_MOUNT:
+	case SBX_ST_CWD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum stv_code
 code_for(const struct sbx_report *r)
 {
@@ -105,8 +132,7 @@ code_for(const struct sbx_report *r)
 		return STV_E_INPUT;
 	if (r->errnum == EPERM || r->errnum == EACCES)
 		return STV_E_PRIVILEGE;
-	if (r->stage == SBX_ST_OVERLAY &&
-	    (r->errnum == ENOSPC || r->errnum == EDQUOT))
+	if (is_no_space(r->errnum) && is_on_disk(r->stage))
 		return STV_E_IO;
 	return STV_E_SANDBOX;
 }
@@ -132,7 +158,8 @@ add_hint(const struct sbx_report *r, struct stv_err *e)
 			     "a symbolic link in the image leads into /proc, "
 			     "/sys or /dev; replace it in an earlier step");
 	else if (r->errnum == EROFS)
-		stv_err_hint(e, "the root is read-only and lacks this path");
+		stv_err_hint(e, "what it lies in is read-only and lacks this "
+				"path; make it there before");
 }
 
 int

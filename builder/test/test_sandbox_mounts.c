@@ -2,6 +2,7 @@
  * builder/test/test_sandbox_mounts.c - mounts of layers and of bytes, and the
  * insecure mode.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,42 @@ Test(sandbox_mounts, a_missing_source_names_its_mount)
 			 "preparing the mount '/m' in the sandbox: No such "
 			 "file or directory");
 	cr_expect_eq(stv_err_code(r.err), STV_E_INPUT);
+}
+
+Test(sandbox_mounts, a_full_disk_is_no_fault_of_the_image)
+{
+	static const uint32_t stages[] = {SBX_ST_OVERLAY, SBX_ST_RESOLV_CONF,
+					  SBX_ST_MOUNT, SBX_ST_CWD};
+	struct sbx_report report = {.index = 1, .errnum = ENOSPC};
+	struct sbx_proc p = {.report = &report};
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(stages); i++) {
+		report.stage = stages[i];
+		cr_expect_eq(sbx_report_setup_error(&p, &r.err), -1);
+		cr_expect_eq(stv_err_code(r.err), STV_E_IO, "%s",
+			     stv_err_msg(r.err));
+		stv_err_clear(&r.err);
+	}
+}
+
+Test(sandbox_mounts, a_place_that_cannot_be_made_is_told)
+{
+	struct sbx_mount mounts[] = {
+		{.kind = SBX_MOUNT_TMPFS, .target = "/m", .is_readonly = true},
+		{.kind = SBX_MOUNT_TMPFS, .target = "/m/below"},
+	};
+
+	r.spec.mounts = mounts;
+	r.spec.n_mounts = STV_ARRAY_LEN(mounts);
+	rig_sh(&r, "true");
+	cr_assert_eq(r.result, -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_INPUT);
+	cr_expect_str_eq(stv_err_msg(r.err),
+			 "mounting '/m/below' in the sandbox: Read-only file "
+			 "system");
+	cr_expect_str_eq(stv_err_get_hint(r.err),
+			 "what it lies in is read-only and lacks this path; "
+			 "make it there before");
 }
 
 Test(sandbox_mounts, bytes_are_a_file_that_is_on_no_disk)
