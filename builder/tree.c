@@ -13,6 +13,7 @@
 #include "core/err.h"
 #include "core/fsat.h"
 #include "core/mem.h"
+#include "core/stream.h"
 #include "core/strs.h"
 #include "core/vec.h"
 
@@ -83,7 +84,7 @@ copy_bytes(struct writer *w, int from, uint64_t offset, uint64_t size, int to,
 			if (w->buf == NULL)
 				w->buf = stv_xmalloc(COPY_SIZE);
 			n = pread(from, w->buf, want, at);
-			if (n > 0 && write(to, w->buf, (size_t)n) != n)
+			if (n > 0 && stv_write_all(to, w->buf, (size_t)n) < 0)
 				n = -1;
 			at += n > 0 ? n : 0;
 		}

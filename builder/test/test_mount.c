@@ -2,8 +2,10 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -366,6 +368,45 @@ Test(mount, a_view_is_written_as_it_is)
 	cr_expect_eq(bld_tree_write(s, "nope", dir, "x", &err), -1);
 	stv_err_clear(&err);
 	(void)close(dir);
+	bld_source_view_free(s);
+	lay_view_close(view);
+	bench_end(&b);
+}
+
+/* Not of the call that was tried first, nor of none. */
+Test(mount, a_full_disk_is_the_reason_that_is_told)
+{
+	static const struct make layer[] = {
+		{LAY_FILE, 0644, "f", "0123456789", 0, 0, 100, NULL},
+	};
+	struct rlimit was, two_bytes;
+	char out[] = "/dev/shm/stave-test.XXXXXX";
+	struct stv_err *err = NULL;
+	struct bld_source *s;
+	struct lay_view *view;
+	struct bench b;
+	int dir, r;
+
+	bench_open(&b);
+	bench_layer(&b, layer, STV_ARRAY_LEN(layer));
+	view = bench_view(&b);
+	s = bld_source_view(view);
+	if (mkdtemp(out) == NULL)
+		cr_skip("no /dev/shm here");
+	dir = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	two_bytes = (struct rlimit){.rlim_cur = 2, .rlim_max = was.rlim_max};
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &two_bytes), 0);
+	r = bld_tree_write(s, "f", dir, "f", &err);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	cr_assert_eq(r, -1);
+	cr_expect_str_eq(stv_err_msg(err),
+			 "cannot write a copy of 'f': File too large");
+	stv_err_clear(&err);
+	cr_expect_eq(unlinkat(dir, "f", 0), 0);
+	(void)close(dir);
+	cr_expect_eq(rmdir(out), 0);
 	bld_source_view_free(s);
 	lay_view_close(view);
 	bench_end(&b);
