@@ -63,11 +63,15 @@ sbx_clone_tree(int dir, const char *path, int is_recursive)
 						  : 0));
 }
 
-/* sbx_set_attrs(fd, set, is_recursive): mount_setattr(2) on ${fd} itself. */
+/*
+ * sbx_set_attrs(fd, set, is_recursive): mount_setattr(2) on ${fd} itself, and
+ * make it private: a copy of a shared mount is one of its peers, and what is
+ * mounted on it would be mounted on the host, too (THREATS A13).
+ */
 static inline int
 sbx_set_attrs(int fd, uint64_t set, int is_recursive)
 {
-	struct mount_attr attr = {.attr_set = set};
+	struct mount_attr attr = {.attr_set = set, .propagation = MS_PRIVATE};
 
 	return (int)syscall(SYS_mount_setattr, fd, "",
 			    AT_EMPTY_PATH | (is_recursive ? 0x8000 : 0), &attr,

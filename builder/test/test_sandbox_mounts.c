@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -161,6 +163,40 @@ Test(sandbox_mounts, the_roots_own_layer_can_be_mounted)
 		   "touch /new; ls /m/new /n/new 2>/dev/null; ls /n/a/b; "
 		   "[ /m/.. -ef / ] && [ /n/.. -ef / ] && echo inside",
 		   "f\ninside\n");
+}
+
+/*
+ * Where the host's mounts are shared, as systemd makes them, a copy of one is
+ * too: what is mounted on it appears on the host's as well.
+ */
+Test(sandbox_mounts, nothing_is_mounted_on_the_host)
+{
+	struct sbx_mount mounts[] = {
+		{.kind = SBX_MOUNT_BIND, .target = "/m", .is_readonly = true},
+		{.kind = SBX_MOUNT_TMPFS, .target = "/m/in"},
+	};
+	char *path, *left;
+
+	cr_assert(asprintf(&path, "%s/store/shared", r.dir) > 0);
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mkdir(path, 0755), 0);
+	cr_assert_eq(mount("none", path, "tmpfs", 0, NULL), 0);
+	cr_assert_eq(mount(NULL, path, NULL, MS_SHARED, NULL), 0);
+	mounts[0].source_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_eq(mkdirat(mounts[0].source_fd, "in", 0755), 0);
+	r.spec.mounts = mounts;
+	r.spec.n_mounts = STV_ARRAY_LEN(mounts);
+	rig_expect(&r,
+		   "touch /m/in/f && "
+		   "grep ' /m' /proc/self/mountinfo | grep -c ' shared:'; true",
+		   "0\n");
+	left = rig_list(AT_FDCWD, path);
+	cr_expect_str_eq(left, "in\n", "%s", left);
+	free(left);
+	(void)close(mounts[0].source_fd);
+	(void)umount2(path, MNT_DETACH);
+	free(path);
 }
 
 Test(sandbox_mounts, a_missing_source_names_its_mount)
