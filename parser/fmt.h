@@ -32,13 +32,20 @@ int df_fmt(struct stv_sources *sources, const struct df_file *f,
 	   struct stv_buf *ret, struct stv_err **err);
 
 /*
- * df_same(a, b): do both files say the same?  Compared are directives, and of
- * each instruction its kind, flags, arguments, heredocs and trigger; the case
- * of keywords (AS of FROM, the type of a HEALTHCHECK) does not count.
+ * df_same(a, b): do both files say the same?  Compared are directives and
+ * comments, and of each instruction its kind, flags, arguments, heredocs and
+ * trigger; the case of keywords (AS of FROM, the type of a HEALTHCHECK) does
+ * not count.
  */
 bool df_same(const struct df_file *a, const struct df_file *b);
 
 /* df_same_heredocs(a, b): have two instructions the same here-documents? */
 bool df_same_heredocs(const struct df_node *a, const struct df_node *b);
+
+/*
+ * df_same_comments(a, b): have both files the same comments in the same order,
+ * wherever they stand?
+ */
+bool df_same_comments(const struct df_file *a, const struct df_file *b);
 
 #endif /* STAVE_PARSER_FMT_H */

@@ -2,6 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/source.h"
+
 #include "parser/ast.h"
 #include "parser/fmt.h"
 
@@ -79,13 +81,47 @@ same_node(const struct df_node *a, const struct df_node *b)
 	return a->onbuild == NULL || same_instruction(a->onbuild, b->onbuild);
 }
 
+/* The next comment from *at on; NULL: there is none. */
+static const struct df_piece *
+next_comment(const struct df_file *f, size_t *at)
+{
+	while (*at < f->n_pieces) {
+		const struct df_piece *p = &f->pieces[(*at)++];
+
+		if (p->kind == DF_P_COMMENT)
+			return p;
+	}
+	return NULL;
+}
+
+bool
+df_same_comments(const struct df_file *a, const struct df_file *b)
+{
+	const struct df_piece *x, *y;
+	size_t i = 0, k = 0;
+
+	for (;;) {
+		x = next_comment(a, &i);
+		y = next_comment(b, &k);
+		if (x == NULL || y == NULL)
+			return x == y;
+		if (x->span.end - x->span.begin !=
+			    y->span.end - y->span.begin ||
+		    memcmp(a->source->text + x->span.begin,
+			   b->source->text + y->span.begin,
+			   x->span.end - x->span.begin) != 0)
+			return false;
+	}
+}
+
 bool
 df_same(const struct df_file *a, const struct df_file *b)
 {
 	if (a->escape != b->escape || a->n_nodes != b->n_nodes ||
 	    !same_text(a->syntax.value, b->syntax.value) ||
 	    !same_text(a->escape_directive.value, b->escape_directive.value) ||
-	    !same_text(a->check.value, b->check.value))
+	    !same_text(a->check.value, b->check.value) ||
+	    !df_same_comments(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_nodes; i++)
 		if (!same_node(&a->nodes[i], &b->nodes[i]))

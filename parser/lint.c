@@ -178,11 +178,46 @@ df_lint_warn(struct df_lint *l, struct stv_diag *f)
 	f->severity = STV_SEV_WARNING;
 }
 
+/* ---- changes -------------------------------------------------------------*/
+
+/* The first piece that ends behind ${at}. */
+static size_t
+find_piece(const struct df_file *f, uint32_t at)
+{
+	size_t low = 0, high = f->n_pieces;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (f->pieces[mid].span.end <= at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Does a comment stand in ${span}, between the lines of an instruction? */
+static bool
+has_comment(const struct df_file *f, struct stv_span span)
+{
+	for (size_t i = find_piece(f, span.begin);
+	     i < f->n_pieces && f->pieces[i].span.begin < span.end; i++)
+		if (f->pieces[i].kind == DF_P_COMMENT)
+			return true;
+	return false;
+}
+
 void
 df_lint_edit(struct df_lint *l, struct stv_span span, char *text)
 {
-	struct lint_edit *e = stv_vec_push(&l->edits);
+	struct lint_edit *e;
 
+	if (has_comment(l->o.file, span)) {
+		free(text);
+		return;
+	}
+	e = stv_vec_push(&l->edits);
 	e->span = span;
 	e->text = text;
 }
@@ -245,23 +280,6 @@ df_lint_is_verbatim(const struct df_lint *l, const struct df_arg *arg)
 	return arg->span.file == l->o.file->source_no &&
 	       arg->span.end - arg->span.begin == len &&
 	       memcmp(src->text + arg->span.begin, arg->text, len) == 0;
-}
-
-/* The first piece that ends behind ${at}. */
-static size_t
-find_piece(const struct df_file *f, uint32_t at)
-{
-	size_t low = 0, high = f->n_pieces;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (f->pieces[mid].span.end <= at)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
 }
 
 /* The offset in the file of byte ${at} of an argument's text. */

@@ -81,7 +81,10 @@ struct df_lint {
 		*script_body; /* where the text stands; or NULL */
 };
 
-/* df_lint_edit(l, span, text): add a change.  Takes: ${text}. */
+/*
+ * df_lint_edit(l, span, text): add a change; none where a comment in ${span}
+ * would be lost.  Takes: ${text}.
+ */
 void df_lint_edit(struct df_lint *l, struct stv_span span, char *text);
 
 /* df_lint_is_verbatim(l, arg): does the file hold its text as it is? */

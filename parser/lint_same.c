@@ -127,7 +127,7 @@ df_lint_same(const struct df_file *a, const struct df_file *b)
 {
 	if (a->escape != b->escape || a->n_nodes != b->n_nodes ||
 	    !same_directive(&a->syntax, &b->syntax) ||
-	    !same_directive(&a->check, &b->check))
+	    !same_directive(&a->check, &b->check) || !df_same_comments(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_nodes; i++)
 		if (!same_node(&a->nodes[i], &b->nodes[i], a->escape))

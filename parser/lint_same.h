@@ -7,10 +7,10 @@
 struct df_file; /* parser/ast.h */
 
 /*
- * df_lint_same(a, b): has ${b} the tree of ${a}, but for what corrections
- * change: the case of keywords, AS, stage names and protocols, ENV and LABEL
- * written with '=', and MAINTAINER as a label?  Values count as equal where
- * they expand to the same.
+ * df_lint_same(a, b): has ${b} the tree and the comments of ${a}, but for what
+ * corrections change: the case of keywords, AS, stage names and protocols, ENV
+ * and LABEL written with '=', and MAINTAINER as a label?  Values count as equal
+ * where they expand to the same.
  */
 bool df_lint_same(const struct df_file *a, const struct df_file *b);
 

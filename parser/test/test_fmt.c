@@ -176,6 +176,9 @@ Test(fmt, what_a_file_says_is_compared_in_every_part)
 		{"# escape=`\nFROM a\n", "FROM a\n"},
 		{"# syntax=x\nFROM a\n", "# syntax=y\nFROM a\n"},
 		{"# check=skip=all\nFROM a\n", "\n# check=skip=all\nFROM a\n"},
+		{"# x\nFROM a\n", "FROM a\n"},
+		{"FROM a\n# x\n# y\n", "FROM a\n# y\n# x\n"},
+		{"FROM a\nRUN \\\n# x\nb\n", "FROM a\nRUN \\\n# x \nb\n"},
 	};
 
 	for (size_t i = 0; i < STV_ARRAY_LEN(different); i++)

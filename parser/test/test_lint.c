@@ -487,6 +487,13 @@ ParameterizedTestParameters(lint, corrections)
 		 "FROM scratch\nLABEL a=b \\\n# c\n c=d\n"},
 		{"FROM scratch\nEXPOSE 1/TCP 2/Udp $A/TCP\n",
 		 "FROM scratch\nEXPOSE 1/tcp 2/udp $A/TCP\n"},
+		/* what would take a comment away is left to people */
+		{"FROM scratch\nENV a \\\n# c\n b c\n", ""},
+		{"FROM scratch\nENV a \\\n b c\n",
+		 "FROM scratch\nENV a=\"b c\"\n"},
+		{"FROM scratch\nMAINTAINER \\\n # c\n me\n", ""},
+		{"FROM scratch\nla\\\n# c\nbel a=b\n", ""},
+		{"FROM scratch\nla\\\nbel a=b\n", "FROM scratch\nLABEL a=b\n"},
 		{"FROM scratch\nRUN <<E\nfrom a as b\nE\nonbuild env a b\n",
 		 "FROM scratch\nRUN <<E\nfrom a as b\nE\nONBUILD env a b\n"},
 	};
@@ -546,6 +553,9 @@ ParameterizedTestParameters(lint, trees_are_compared)
 		 false},
 		{"USER a", "USER a\nUSER a", false},
 		{"USER a", "USER A", false},
+		{"# x\nUSER a", "USER a", false},
+		{"# x\nUSER a", "USER a\n# x", true},
+		{"USER \\\n# x\na", "USER \\\n# y\na", false},
 	};
 
 	return cr_make_param_array(struct same_row, rows, STV_ARRAY_LEN(rows));
