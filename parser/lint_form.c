@@ -280,6 +280,31 @@ df_lint_legacy_pair(struct df_lint *l, const struct df_node *n)
 	free(value);
 }
 
+/* Does a LABEL name the authors already, or may it?  Looked for once. */
+static bool
+sets_authors(struct df_lint *l)
+{
+	const struct df_file *f = l->o.file;
+
+	if (l->sets_authors != 0)
+		return l->sets_authors > 0;
+	l->sets_authors = -1;
+	for (size_t i = 0; i < f->n_nodes; i++) {
+		const struct df_node *n = &f->nodes[i];
+
+		for (size_t k = 0; n->kind == DF_LABEL && k < n->n_args;
+		     k += 3) {
+			const char *text = n->args[k].text;
+			stv_auto_free char *name = df_lint_expand(l, text);
+
+			if (strchr(text, '$') != NULL || name == NULL ||
+			    strcmp(name, DF_LABEL_AUTHORS) == 0)
+				l->sets_authors = 1;
+		}
+	}
+	return l->sets_authors > 0;
+}
+
 void
 df_lint_maintainer(struct df_lint *l, const struct df_node *n)
 {
@@ -292,11 +317,12 @@ df_lint_maintainer(struct df_lint *l, const struct df_node *n)
 		return;
 	f = df_lint_add(l, DF_R_MAINTAINER, n->keyword_span,
 			"MAINTAINER is deprecated");
-	stv_diag_hint(f, "Write LABEL org.opencontainers.image.authors=\"%s\".",
+	stv_diag_hint(f, "Write LABEL " DF_LABEL_AUTHORS "=\"%s\".",
 		      n->args[0].text);
-	if (!df_lint_is_verbatim(l, &n->args[0]))
+	/* Of two labels the later one counts: which is meant? */
+	if (!df_lint_is_verbatim(l, &n->args[0]) || sets_authors(l))
 		return;
-	stv_buf_addf(&b, "%s org.opencontainers.image.authors=\"",
+	stv_buf_addf(&b, "%s " DF_LABEL_AUTHORS "=\"",
 		     has_case(n->keyword, isupper) ? "LABEL" : "label");
 	for (const char *p = n->args[0].text; *p != '\0'; p++) {
 		if (*p == '"' || *p == '$' || *p == escape)

@@ -72,7 +72,8 @@ struct df_lint {
 	STV_VEC(struct lint_stage) stages;
 	struct lint_stage *stage; /* the one of the node; NULL before FROM */
 	size_t n_inherited;	  /* see LINT_MAX_INHERITED */
-	int says_yes; /* apt is configured somewhere: 0 not looked, -1 no */
+	int says_yes;	  /* apt is configured somewhere: 0 not looked, -1 no */
+	int sets_authors; /* a LABEL names the authors; likewise */
 	STV_VEC(struct lint_edit) edits;
 	/* Commands of the RUN that is looked at. */
 	struct df_script script;

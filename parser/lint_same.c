@@ -12,8 +12,6 @@
 #include "parser/fmt.h"
 #include "parser/lint_same.h"
 
-#define AUTHORS "org.opencontainers.image.authors"
-
 /* Once all are unset, once each has its name as value. */
 static const char *
 look_up(void *arg, const char *name)
@@ -105,7 +103,7 @@ same_node(const struct df_node *a, const struct df_node *b, char escape)
 {
 	if (a->kind == DF_MAINTAINER && b->kind == DF_LABEL)
 		return b->n_args == 3 && b->n_flags == 0 &&
-		       strcmp(b->args[0].text, AUTHORS) == 0 &&
+		       strcmp(b->args[0].text, DF_LABEL_AUTHORS) == 0 &&
 		       is_value(b->args[1].text, a->args[0].text, escape);
 	if (a->kind != b->kind || (a->onbuild == NULL) != (b->onbuild == NULL))
 		return false;

@@ -6,6 +6,9 @@
 
 struct df_file; /* parser/ast.h */
 
+/* The label that MAINTAINER is corrected to. */
+#define DF_LABEL_AUTHORS "org.opencontainers.image.authors"
+
 /*
  * df_lint_same(a, b): has ${b} the tree and the comments of ${a}, but for what
  * corrections change: the case of keywords, AS, stage names and protocols, ENV

@@ -487,6 +487,14 @@ ParameterizedTestParameters(lint, corrections)
 		 "FROM scratch\nLABEL a=b \\\n# c\n c=d\n"},
 		{"FROM scratch\nEXPOSE 1/TCP 2/Udp $A/TCP\n",
 		 "FROM scratch\nEXPOSE 1/tcp 2/udp $A/TCP\n"},
+		/* the label that wins now would be another one */
+		{"FROM scratch\nLABEL org.opencontainers.image.authors=b\n"
+		 "MAINTAINER a\n",
+		 ""},
+		{"FROM scratch\nMAINTAINER a\n"
+		 "LABEL x=y \"org.opencontainers.image.authors\"=b\n",
+		 ""},
+		{"FROM scratch\nARG N\nMAINTAINER a\nLABEL $N=b\n", ""},
 		/* what would take a comment away is left to people */
 		{"FROM scratch\nENV a \\\n# c\n b c\n", ""},
 		{"FROM scratch\nENV a \\\n b c\n",
