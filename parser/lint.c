@@ -222,22 +222,46 @@ df_lint_edit(struct df_lint *l, struct stv_span span, char *text)
 	e->text = text;
 }
 
-/* The empty lines from ${span} on are removed whole. */
+/* The empty line at ${at} is removed whole. */
 static void
-edit_empty(struct df_lint *l, struct stv_span span)
+edit_empty(struct df_lint *l, uint32_t at)
 {
 	const struct stv_source *src = l->o.file->source;
-	size_t begin = span.begin, end = span.end;
+	struct stv_span line = {at, at, l->o.file->source_no};
 
-	while (begin > 0 && src->text[begin - 1] != '\n')
-		begin--;
-	while (end < src->len && src->text[end] != '\n')
-		end++;
-	if (end < src->len)
-		end++;
-	span.begin = (uint32_t)begin;
-	span.end = (uint32_t)end;
-	df_lint_edit(l, span, stv_xstrdup(""));
+	while (line.begin > 0 && src->text[line.begin - 1] != '\n')
+		line.begin--;
+	while (line.end < src->len && src->text[line.end] != '\n')
+		line.end++;
+	if (line.end < src->len)
+		line.end++;
+	df_lint_edit(l, line, stv_xstrdup(""));
+}
+
+/* All empty lines of an instruction, of which ${first} is the first one. */
+static void
+edit_all_empty(struct df_lint *l, struct stv_span first)
+{
+	const struct df_file *f = l->o.file;
+	bool goes_on = true, is_empty = true;
+
+	edit_empty(l, first.begin);
+	for (size_t i = find_piece(f, first.begin); i < f->n_pieces; i++) {
+		enum df_piece_kind kind = f->pieces[i].kind;
+
+		if (kind == DF_P_NEWLINE) {
+			if (!goes_on)
+				return;
+			if (is_empty)
+				edit_empty(l, f->pieces[i].span.begin);
+			is_empty = true;
+		} else if (kind != DF_P_BLANK) {
+			is_empty = false;
+			/* Neither comments nor blanks end an instruction. */
+			if (kind != DF_P_COMMENT && kind != DF_P_SPACE)
+				goes_on = kind == DF_P_JOIN;
+		}
+	}
 }
 
 /* Warnings of the parser are a rule's findings. */
@@ -260,7 +284,7 @@ take_parsed(struct df_lint *l)
 		} else {
 			l->is_found[no] = true;
 			if (no == DF_R_EMPTY_CONTINUATION)
-				edit_empty(l, d->span);
+				edit_all_empty(l, d->span);
 			i++;
 		}
 	}

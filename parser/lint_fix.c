@@ -13,7 +13,10 @@
 #include "parser/lint_same.h"
 #include "parser/parse.h"
 
-/* One correction may make another one possible ("from x as y"). */
+/*
+ * One correction may make another one possible ("from x as y"); what the last
+ * of so many rounds finds stays.
+ */
 #define MAX_ROUNDS 64
 
 static int
@@ -111,7 +114,8 @@ df_lint_fix(const struct df_lint *l, char **ret, size_t *ret_n,
 		if (rc < 0)
 			return -1;
 		rc = draft_init(l, &text, &d, err);
-		more = rc == 0 ? apply(d.l, &next) : 0;
+		/* What is given back has been read again. */
+		more = rc == 0 && i + 1 < MAX_ROUNDS ? apply(d.l, &next) : 0;
 		draft_fini(&d);
 		if (rc < 0)
 			return stv_wrap(err, "correcting %s",

@@ -527,6 +527,28 @@ ParameterizedTest(struct fix_row *row, lint, corrections)
 	run_fini(&r);
 }
 
+/* However many stand there, and whatever between them. */
+Test(lint, all_empty_lines_of_an_instruction_go)
+{
+	stv_auto_buf text = STV_BUF_INIT(65536), want = STV_BUF_INIT(65536);
+	stv_auto_free char *got = NULL;
+	size_t len = 0;
+	struct run r;
+
+	stv_buf_adds(&text, "FROM scratch\nLABEL \\\n");
+	stv_buf_adds(&want, "FROM scratch\nLABEL \\\n");
+	for (int i = 0; i < 100; i++) {
+		stv_buf_addf(&text, "\n \n# c\n\na%d=b \\\n", i);
+		stv_buf_addf(&want, "# c\na%d=b \\\n", i);
+	}
+	stv_buf_adds(&text, "\n  z=z\n\n\nRUN <<E\n\n\nE\n\n\nRUN a \\\n\n ");
+	stv_buf_adds(&want, "  z=z\n\n\nRUN <<E\n\n\nE\n\n\nRUN a \\\n");
+	run_opts(&r, stv_buf_str(&text), (struct df_lint_opts){0});
+	cr_assert_gt(df_lint_fix(r.l, &got, &len, &r.err), 0);
+	cr_expect_str_eq(got, stv_buf_str(&want));
+	run_fini(&r);
+}
+
 /* ---- what counts as the same ---------------------------------------------*/
 
 struct same_row {
