@@ -11,7 +11,6 @@
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
-#include "core/fsat.h"
 #include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
@@ -29,6 +28,7 @@
 #include "cmd/check.h"
 #include "cmd/ctx.h"
 #include "cmd/dockerfile.h"
+#include "cmd/files.h"
 #include "cmd/opts.h"
 #include "cmd/verbs.h"
 
@@ -212,27 +212,6 @@ check_init(struct check *k, const struct cmd_check *c, struct cas_store *store,
 
 /* ---- correcting ----------------------------------------------------------*/
 
-/* Write the file that ${path} leads to, with the owner and mode it has. */
-static int
-replace(const char *path, const char *text, size_t len, struct stv_err **err)
-{
-	stv_auto_free char *real = realpath(path, NULL);
-	struct stat st;
-
-	if (real == NULL || fstatat(AT_FDCWD, real, &st, 0) < 0)
-		return stv_fail_errno_as(err, STV_E_INPUT, errno,
-					 "cannot write %s", path);
-	if (stv_fsat_replace(AT_FDCWD, real, text, len, st.st_mode & 07777,
-			     false, err) < 0)
-		return -1;
-	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
-	    fchownat(AT_FDCWD, real, st.st_uid, st.st_gid,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		return stv_fail_errno(err, errno, "giving %s back to its owner",
-				      path);
-	return 0;
-}
-
 static size_t
 count(const struct stv_diags *d, const char *rule)
 {
@@ -259,7 +238,8 @@ tell_fixed(const struct check *before, const struct check *after)
 
 /* Correct the file, and check what it has become into ${k}. */
 static int
-fix(struct check *k, struct cas_store *store, struct stv_err **err)
+fix(const struct cmd_ctx *cx, struct check *k, struct cas_store *store,
+    struct stv_err **err)
 {
 	stv_auto_free char *text = NULL;
 	struct check after;
@@ -271,7 +251,7 @@ fix(struct check *k, struct cas_store *store, struct stv_err **err)
 	n = df_lint_fix(k->l, &text, &len, err);
 	if (n <= 0)
 		return n;
-	if (replace(k->file, text, len, err) < 0)
+	if (cmd_file_rewrite(cx, k->file, text, len, err) < 0)
 		return -1;
 	if (check_init(&after, k->c, store, err) < 0) {
 		check_fini(&after);
@@ -342,7 +322,7 @@ cmd_check_run(const struct cmd_ctx *cx, const struct cmd_check *c,
 		return -1;
 	rc = check_init(&k, c, store, err);
 	if (rc == 0 && c->is_fix)
-		rc = fix(&k, store, err);
+		rc = fix(cx, &k, store, err);
 	if (rc == 0)
 		rc = print(&k, err);
 	if (rc == 0 && k.diags.n_errors + k.diags.n_warnings > 0)

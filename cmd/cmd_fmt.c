@@ -1,10 +1,6 @@
 /* cmd/cmd_fmt.c - stave fmt: Dockerfiles in one form. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/cleanup.h"
@@ -13,7 +9,6 @@
 #include "core/limits.h"
 #include "core/mem.h"
 #include "core/source.h"
-#include "core/stream.h"
 
 #include "parser/fmt.h"
 #include "parser/parse.h"
@@ -50,40 +45,6 @@ struct fmt_job {
 	bool is_changed;
 };
 
-/*
- * Put the new text where the old one is: through symbolic links, with the old
- * file's owner and mode.
- */
-static int
-rewrite(const struct fmt_job *j, struct stv_err **err)
-{
-	stv_auto_free char *path = realpath(j->path, NULL);
-	struct cmd_outfile f = CMD_OUTFILE_INIT;
-	struct stat st;
-	int rc;
-
-	if (path == NULL || stat(path, &st) < 0)
-		return stv_fail_errno_as(err, STV_E_INPUT, errno,
-					 "cannot write %s", j->path);
-	rc = cmd_outfile_open(j->cx, path, &f, err);
-	if (rc == 0) {
-		f.mode = st.st_mode & 07777;
-		if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
-		    fchown(f.fd, st.st_uid, st.st_gid) < 0)
-			rc = stv_fail_errno_as(err, STV_E_INPUT, errno,
-					       "cannot keep the owner of %s",
-					       path);
-	}
-	if (rc == 0 &&
-	    stv_write_all(f.fd, stv_buf_str(&j->after), j->after.len) < 0)
-		rc = stv_fail_errno_as(err, STV_E_INPUT, errno,
-				       "cannot write %s", path);
-	if (rc == 0)
-		rc = cmd_outfile_commit(&f, err);
-	cmd_outfile_close(&f);
-	return rc;
-}
-
 static void
 print_diff(const struct fmt_job *j)
 {
@@ -112,7 +73,8 @@ deliver(const struct fmt_job *j, struct stv_err **err)
 	if (is_stdin)
 		(void)fwrite(stv_buf_str(&j->after), 1, j->after.len, stdout);
 	else if (j->is_changed)
-		return rewrite(j, err);
+		return cmd_file_rewrite(j->cx, j->path, stv_buf_str(&j->after),
+					j->after.len, err);
 	return 0;
 }
 

@@ -216,3 +216,37 @@ cmd_file_write(const struct cmd_ctx *cx, const char *path, const void *p,
 	cmd_outfile_close(&f);
 	return rc;
 }
+
+/* Write it, with that owner and mode, and take the place of the old one. */
+static int
+fill_as(struct cmd_outfile *f, const struct stat *st, const void *p, size_t n,
+	struct stv_err **err)
+{
+	f->mode = st->st_mode & 07777;
+	if ((st->st_uid != geteuid() || st->st_gid != getegid()) &&
+	    fchown(f->fd, st->st_uid, st->st_gid) < 0)
+		return stv_fail_errno_as(err, STV_E_INPUT, errno,
+					 "cannot keep the owner of %s",
+					 f->path);
+	if (stv_write_all(f->fd, p, n) < 0 || fdatasync(f->fd) < 0)
+		return cannot_write(f->path, err);
+	return cmd_outfile_commit(f, err);
+}
+
+int
+cmd_file_rewrite(const struct cmd_ctx *cx, const char *path, const void *p,
+		 size_t n, struct stv_err **err)
+{
+	stv_auto_free char *real = realpath(path, NULL);
+	struct cmd_outfile f = CMD_OUTFILE_INIT;
+	struct stat st;
+	int rc;
+
+	if (real == NULL || stat(real, &st) < 0)
+		return cannot_write(path, err);
+	rc = cmd_outfile_open(cx, real, &f, err);
+	if (rc == 0)
+		rc = fill_as(&f, &st, p, n, err);
+	cmd_outfile_close(&f);
+	return rc;
+}

@@ -53,4 +53,13 @@ void cmd_outfile_close(struct cmd_outfile *f);
 int cmd_file_write(const struct cmd_ctx *cx, const char *path, const void *p,
 		   size_t n, struct stv_err **err);
 
+/*
+ * cmd_file_rewrite(cx, path, p, n, err): other text for the user's file
+ * ${path}: through symbolic links, with the owner and mode that it has, all or
+ * nothing, also where the machine stops.
+ * Errors: STV_E_INPUT; the file is as before.
+ */
+int cmd_file_rewrite(const struct cmd_ctx *cx, const char *path, const void *p,
+		     size_t n, struct stv_err **err);
+
 #endif /* STAVE_CMD_FILES_H */

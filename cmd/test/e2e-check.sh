@@ -101,6 +101,24 @@ fix_keeps() {
     e2e_exits 2 "$STAVE" check --fix - <Dockerfile
 }
 
+# Who may not give it back to its owner leaves it as it is.
+fix_keeps_owner() {
+    [ "$(id -u)" = 0 ] || e2e_skip 'needs root'
+    printf 'FROM scratch as a\n' >Dockerfile
+    chown 1234:4321 Dockerfile
+    e2e_exits 0 "$STAVE" check --fix Dockerfile
+    e2e_same 'the owner' "$(stat -c %u:%g Dockerfile)" 1234:4321
+    mkdir -m 777 d
+    printf 'FROM scratch as a\n' >d/Dockerfile
+    chmod 755 "$E2E_TMP" "$PWD"
+    local rc=0
+    setpriv --reuid=4321 --regid=4321 --clear-groups test -r "$PWD/d/Dockerfile" -a -x "$STAVE" || e2e_skip 'another user cannot get here'
+    setpriv --reuid=4321 --regid=4321 --clear-groups env STAVE_ROOT="$PWD/d/store" "$STAVE" check --fix d/Dockerfile >out 2>err || rc=$?
+    e2e_same "the status ($(cat err))" "$rc" 1
+    e2e_has 'the message' "$(cat err)" 'cannot keep the owner of'
+    e2e_same 'the file' "$(stat -c %u d/Dockerfile) $(cat d/Dockerfile)" '0 FROM scratch as a'
+}
+
 inputs() {
     mkdir ctx
     printf 'from scratch as x\n' >ctx/Dockerfile
@@ -248,6 +266,7 @@ suite() {
         [ ! -e "$LINT/$rule/fixed" ] || e2e_case "corrects $rule" fixed "$rule"
     done
     e2e_case 'a correction keeps all else' fix_keeps
+    e2e_case 'a correction keeps the owner' fix_keeps_owner
     e2e_case 'directory, file, stdin' inputs
     e2e_case 'mistakes are findings' mistakes
     e2e_case 'json and sarif' formats
