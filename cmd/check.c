@@ -44,7 +44,8 @@ find_base(void *arg, const char *name, struct df_lint_base *ret)
 	stv_strs_copy(&ret->env, &c->config.env);
 	stv_strs_copy(&ret->on_build, &c->config.on_build);
 	stv_platform_copy(&ret->platform, &c->platform);
-	ret->has_shell = c->config.shell.len > 0;
+	if (c->config.shell.len > 0)
+		ret->shell = stv_xstrdup(c->config.shell.v[0]);
 	if (c->config.user != NULL)
 		ret->user = stv_xstrdup(c->config.user);
 	if (c->config.working_dir != NULL)

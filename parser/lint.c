@@ -437,6 +437,7 @@ df_lint_base_fini(struct df_lint_base *b)
 	stv_platform_fini(&b->platform);
 	free(b->user);
 	free(b->workdir);
+	free(b->shell);
 }
 
 void

@@ -109,7 +109,7 @@ struct df_lint_base {
 	struct stv_platform platform;
 	char *user;    /* "" for root; NULL counts as that */
 	char *workdir; /* NULL: none */
-	bool has_shell;
+	char *shell;   /* the program of its SHELL; NULL: none */
 };
 
 /* df_lint_base_fini(b): free the members. */

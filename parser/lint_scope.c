@@ -258,7 +258,8 @@ take_base(struct df_lint *l, struct lint_stage *st)
 		return;
 	}
 	st->knows_base = b.on_build.len == 0;
-	st->has_shell = b.has_shell;
+	st->has_shell = b.shell != NULL;
+	st->is_sh = b.shell == NULL || df_lint_is_sh(b.shell, strlen(b.shell));
 	st->is_root = b.user == NULL || *b.user == '\0' ||
 		      strcmp(b.user, "root") == 0 || strcmp(b.user, "0") == 0;
 	st->workdir = stv_xstrdup(

@@ -43,18 +43,24 @@ is_image(void *arg, const char *name)
 	return *name != '\0' && name[strlen(name) - 1] != ':';
 }
 
-/* "known" is a base with a variable, "user" one that is not root's. */
+/*
+ * "known" is a base with a variable, "user" one that is not root's; "pwsh" and
+ * "bash" have that SHELL.
+ */
 static bool
 base(void *arg, const char *name, struct df_lint_base *ret)
 {
 	(void)arg;
 	if (strcmp(name, "known") != 0 && strcmp(name, "user") != 0 &&
-	    strcmp(name, "trigger") != 0)
+	    strcmp(name, "trigger") != 0 && strcmp(name, "pwsh") != 0 &&
+	    strcmp(name, "bash") != 0)
 		return false;
 	stv_strs_add(&ret->env, "BASE=1");
 	ret->workdir = stv_xstrdup("/srv");
 	if (*name == 'u')
 		ret->user = stv_xstrdup("7");
+	if (*name == 'p' || *name == 'b')
+		ret->shell = stv_xasprintf("/bin/%s", name);
 	if (*name == 't')
 		stv_strs_add(&ret->on_build, "ENV FROM_TRIGGER=1");
 	return true;
@@ -172,6 +178,9 @@ ParameterizedTestParameters(lint, rules_find)
 		/* ours */
 		{"FROM a:1\nRUN [\"cd\", \"/x\"]\n", ""},
 		{"FROM a:1\nSHELL [\"pwsh\", \"-c\"]\nRUN cd x\n", ""},
+		{"# check=skip=UnpinnedBase\nFROM pwsh\nRUN cd x\nCMD x\n", ""},
+		{"# check=skip=UnpinnedBase\nFROM bash\nRUN cd x\nCMD x\n",
+		 "CdInOwnRun:3"},
 		{"FROM a:1\nRUN <<E\n#!/usr/bin/env python3\ncd x\nE\n", ""},
 		{"FROM a:1\nRUN <<E\n#!/bin/bash -e\ncd x\nE\n",
 		 "CdInOwnRun:4"},
