@@ -36,9 +36,10 @@ struct lint_stage {
 	bool is_sh;	   /* the shell is one that shell.h understands */
 	bool is_root;	   /* the user is certainly root; false: nobody knows */
 	char *workdir;	   /* NULL: not known */
-	struct stv_strs env;	   /* ENV and ARG, "NAME=VALUE" */
-	struct stv_strs declared;  /* names of ARGs */
-	const struct df_node *cmd; /* the last one of each */
+	struct stv_platform platform; /* of the image below, if that is known */
+	struct stv_strs env;	      /* ENV and ARG, "NAME=VALUE" */
+	struct stv_strs declared;     /* names of ARGs */
+	const struct df_node *cmd;    /* the last one of each */
 	const struct df_node *entrypoint;
 	const struct df_node *healthcheck;
 	STV_VEC(struct lint_copied) copied;

@@ -265,6 +265,7 @@ take_base(struct df_lint *l, struct lint_stage *st)
 	st->workdir = stv_xstrdup(
 		b.workdir != NULL && *b.workdir == '/' ? b.workdir : "/");
 	stv_strs_copy(&st->env, &b.env);
+	stv_platform_copy(&st->platform, &b.platform);
 	df_lint_base_fini(&b);
 }
 
@@ -346,6 +347,7 @@ df_lint_fini_stage(struct lint_stage *st)
 	free(st->name);
 	free(st->base_name);
 	free(st->workdir);
+	stv_platform_fini(&st->platform);
 }
 
 /* ---- steps ---------------------------------------------------------------*/

@@ -328,20 +328,19 @@ wanted_platform(struct df_lint *l, const struct df_node *n,
 void
 df_lint_base_platform(struct df_lint *l, const struct df_node *n)
 {
-	struct df_lint_base b = {0};
+	const struct stv_platform *have;
 	struct stv_platform want = {0};
 
-	if (n->kind != DF_FROM || l->o.base == NULL ||
-	    l->stage->parent != SIZE_MAX ||
-	    strcmp(l->stage->base_name, "scratch") == 0)
+	if (n->kind != DF_FROM)
 		return;
-	if (l->o.base(l->o.arg, l->stage->base_name, &b) &&
-	    b.platform.os != NULL && b.platform.arch != NULL &&
-	    wanted_platform(l, n, &want) && want.os != NULL &&
+	have = &l->stage->platform;
+	if (have->os == NULL || have->arch == NULL)
+		return;
+	if (wanted_platform(l, n, &want) && want.os != NULL &&
 	    want.arch != NULL &&
-	    (strcmp(want.os, b.platform.os) != 0 ||
-	     strcmp(want.arch, b.platform.arch) != 0)) {
-		stv_auto_free char *have_str = stv_platform_str(&b.platform);
+	    (strcmp(want.os, have->os) != 0 ||
+	     strcmp(want.arch, have->arch) != 0)) {
+		stv_auto_free char *have_str = stv_platform_str(have);
 		stv_auto_free char *want_str = stv_platform_str(&want);
 
 		df_lint_add(l, DF_R_BASE_PLATFORM, n->args[0].span,
@@ -349,7 +348,6 @@ df_lint_base_platform(struct df_lint *l, const struct df_node *n)
 			    l->stage->base_name, have_str, want_str);
 	}
 	stv_platform_fini(&want);
-	df_lint_base_fini(&b);
 }
 
 /* ---- pinning -------------------------------------------------------------*/

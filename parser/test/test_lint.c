@@ -43,6 +43,8 @@ is_image(void *arg, const char *name)
 	return *name != '\0' && name[strlen(name) - 1] != ':';
 }
 
+static int n_asked; /* for a base */
+
 /*
  * "known" is a base with a variable, "user" one that is not root's; "pwsh" and
  * "bash" have that SHELL.
@@ -51,6 +53,7 @@ static bool
 base(void *arg, const char *name, struct df_lint_base *ret)
 {
 	(void)arg;
+	n_asked++;
 	if (strcmp(name, "known") != 0 && strcmp(name, "user") != 0 &&
 	    strcmp(name, "trigger") != 0 && strcmp(name, "pwsh") != 0 &&
 	    strcmp(name, "bash") != 0)
@@ -282,6 +285,19 @@ Test(lint, a_word_over_a_line_join_has_its_place)
 	cr_expect_eq(
 		stv_source_place(r.file->source, r.diags.v[0].span.begin).line,
 		6);
+	run_fini(&r);
+}
+
+/* It is looked up in a database, also by a build. */
+Test(lint, a_base_is_asked_for_once)
+{
+	struct run r;
+
+	n_asked = 0;
+	run_opts(&r, "FROM known AS a\nLABEL a=$BASE\nFROM a\nFROM scratch\n",
+		 (struct df_lint_opts){.only_buildkit = true});
+	cr_expect_eq(r.diags.len, 0);
+	cr_expect_eq(n_asked, 1);
 	run_fini(&r);
 }
 
