@@ -168,13 +168,14 @@ df_lint_sudo(struct df_lint *l, const struct df_node *n)
 		return;
 	for (size_t i = 0; i < s->commands.len; i++) {
 		const struct df_command *c = &s->commands.v[i];
+		size_t end = c->first + c->n;
 		struct stv_diag *f;
 
-		if (!c->is_sudo ||
-		    (c->n > 1 && s->words.v[c->first + 1].text[0] == '-'))
+		if (c->sudo == end || (c->sudo + 1 < end &&
+				       s->words.v[c->sudo + 1].text[0] == '-'))
 			continue;
 		f = df_lint_add(l, DF_R_SUDO,
-				df_lint_word_span(l, &s->words.v[c->first]),
+				df_lint_word_span(l, &s->words.v[c->sudo]),
 				"this RUN is root's already");
 		stv_diag_hint(f, "Leave out sudo.");
 	}

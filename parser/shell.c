@@ -73,13 +73,16 @@ is_wrapper(const char *s)
 static void
 find_name(struct df_script *s, struct df_command *c)
 {
+	size_t end = c->first + c->n;
 	bool after_wrapper = false;
 
-	for (c->name = c->first; c->name < c->first + c->n; c->name++) {
+	c->sudo = end;
+	for (c->name = c->first; c->name < end; c->name++) {
 		const char *word = s->words.v[c->name].text;
 
 		if (is_wrapper(word)) {
-			c->is_sudo |= strcmp(word, "sudo") == 0;
+			if (c->sudo == end && strcmp(word, "sudo") == 0)
+				c->sudo = c->name;
 			after_wrapper = true;
 		} else if (!is_assignment(word) &&
 			   !(after_wrapper && *word == '-')) {

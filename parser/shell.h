@@ -33,14 +33,15 @@ enum df_shell_join {
 /*
  * One simple command: words [first, first + n), redirections dropped.  The
  * name is word ${name}, behind assignments and wrappers (sudo, env, exec,
- * time ...); first + n where there is none.
+ * time ...); first + n where there is none, and for ${sudo} where no wrapper is
+ * that one.
  */
 struct df_command {
 	size_t first;
 	size_t n;
 	size_t name;
+	size_t sudo;
 	enum df_shell_join join;
-	bool is_sudo; /* one of the wrappers was sudo */
 };
 
 struct df_script {

@@ -193,6 +193,8 @@ ParameterizedTestParameters(lint, rules_find)
 		{"# check=skip=UnpinnedBase\nFROM user\nRUN sudo a\n", ""},
 		{"FROM scratch\nUSER a\nRUN sudo a\n", ""},
 		{"FROM scratch\nUSER root:x\nRUN sudo a\n", "SudoInRun:3"},
+		{"FROM scratch\nRUN if a; then sudo -u b c; fi\n", ""},
+		{"FROM scratch\nRUN A=1 \\\n sudo b\n", "SudoInRun:3"},
 		/* a later RUN cannot clean, an && in the same one can */
 		{"FROM a:1\nRUN apk add x\nRUN rm -rf /var/cache/apk/*\n",
 		 "PackageCacheLeft:2"},

@@ -34,7 +34,7 @@ show(const struct df_script *s, struct stv_buf *ret)
 				     k == c->name ? "*" : "",
 				     s->words.v[k].text,
 				     s->words.v[k].is_exact ? "" : "?");
-		stv_buf_adds(ret, c->is_sudo ? ">s" : ">");
+		stv_buf_adds(ret, c->sudo < c->first + c->n ? ">s" : ">");
 	}
 }
 
