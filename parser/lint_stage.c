@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/cleanup.h"
 #include "core/diag.h"
@@ -42,22 +41,36 @@ lower_copy(const char *text)
 
 /* ---- names ---------------------------------------------------------------*/
 
-/* COPY --from of that stage is written alike; it works either way. */
-static void
-edit_users(struct df_lint *l, const char *name)
+/* Is the name of a stage one that is written in lower case instead? */
+static bool
+has_new_name(const struct df_lint *l, const struct df_arg *name)
 {
-	const struct df_file *f = l->o.file;
+	return !is_lower(name->text) && df_lint_is_verbatim(l, name);
+}
 
-	for (size_t i = 0; i < f->n_nodes; i++) {
-		const struct df_flag *from = df_node_flag(&f->nodes[i], "from");
-		size_t len = strlen(name);
+/*
+ * COPY --from of such a stage is written alike; it works either way.  Names in
+ * lower case already are not looked for.
+ */
+static void
+edit_user(struct df_lint *l, const struct df_node *n)
+{
+	const struct df_flag *from = df_node_flag(n, "from");
+	size_t len = from != NULL ? strlen(from->value) : 0;
+	stv_auto_free char *name = NULL;
 
-		if (f->nodes[i].kind != DF_COPY || from == NULL ||
-		    strcasecmp(from->value, name) != 0 ||
-		    strcmp(from->value, name) == 0 ||
-		    from->value_span.end - from->value_span.begin != len)
+	if (from == NULL || is_lower(from->value) ||
+	    from->value_span.end - from->value_span.begin != len)
+		return;
+	name = lower_copy(from->value);
+	for (size_t i = 0; i < l->stages.len; i++) {
+		const struct lint_stage *st = &l->stages.v[i];
+
+		if (st->name == NULL || strcmp(st->name, name) != 0 ||
+		    !has_new_name(l, &st->from->args[2]))
 			continue;
-		df_lint_edit(l, from->value_span, stv_xstrdup(name));
+		df_lint_edit(l, from->value_span, stv_steal(&name));
+		return;
 	}
 }
 
@@ -67,6 +80,8 @@ df_lint_stage_casing(struct df_lint *l, const struct df_node *n)
 	const struct df_arg *name;
 	struct stv_diag *f;
 
+	if (n->kind == DF_COPY)
+		edit_user(l, n);
 	if (n->kind != DF_FROM || n->n_args != 3)
 		return;
 	name = &n->args[2];
@@ -76,10 +91,8 @@ df_lint_stage_casing(struct df_lint *l, const struct df_node *n)
 			"the stage name '%s' is not in lower case", name->text);
 	stv_diag_hint(f, "Names of stages know no case; docker writes them in "
 			 "lower case.");
-	if (df_lint_is_verbatim(l, name)) {
+	if (has_new_name(l, name))
 		df_lint_edit(l, name->span, lower_copy(name->text));
-		edit_users(l, l->stage->name);
-	}
 }
 
 void

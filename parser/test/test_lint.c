@@ -22,7 +22,7 @@
 
 #include "parser/ast.h"
 #include "parser/ignore.h"
-#include "parser/lint.h"
+#include "parser/lint_internal.h"
 #include "parser/lint_same.h"
 #include "parser/parse.h"
 
@@ -551,6 +551,23 @@ ParameterizedTest(struct fix_row *row, lint, corrections)
 	else
 		cr_expect_str_eq(got != NULL ? got : "", row->want, "%s",
 				 row->text);
+	run_fini(&r);
+}
+
+/* Of a name that many stages have, a COPY is still changed once. */
+Test(lint, a_user_of_a_stage_is_changed_once)
+{
+	stv_auto_buf text = STV_BUF_INIT(65536);
+	stv_auto_free char *got = NULL;
+	size_t len = 0;
+	struct run r;
+
+	for (int i = 0; i < 100; i++)
+		stv_buf_adds(&text, "FROM scratch AS Aa\nCOPY --from=AA x y\n");
+	run_opts(&r, stv_buf_str(&text), (struct df_lint_opts){0});
+	cr_expect_eq(r.l->edits.len, 200);
+	cr_expect_eq(df_lint_fix(r.l, &got, &len, &r.err), 200);
+	cr_expect_null(strstr(got, "A "));
 	run_fini(&r);
 }
 
