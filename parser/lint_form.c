@@ -207,6 +207,32 @@ df_lint_multiple(struct df_lint *l, const struct df_node *n)
 	stv_diag_related(f, n->span, "the last one of the stage counts");
 }
 
+/*
+ * Escape the blanks between quoted parts; NULL where there is one inside of
+ * "${...}": what an escape means there depends on the operator.
+ */
+static char *
+escape_blanks(const char *value, char escape)
+{
+	stv_auto_buf b = STV_BUF_INIT((size_t)1 << 20);
+	const char *open = strstr(value, "${"), *close = strrchr(value, '}');
+	bool in_quotes = false;
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '\'' || *p == escape)
+			return NULL;
+		in_quotes ^= *p == '"';
+		if (!in_quotes && (*p == ' ' || *p == '\t')) {
+			if (open != NULL && close != NULL && p > open &&
+			    p < close)
+				return NULL;
+			stv_buf_addc(&b, escape);
+		}
+		stv_buf_addc(&b, *p);
+	}
+	return in_quotes || b.is_over ? NULL : stv_buf_take(&b);
+}
+
 /* The word behind "name=" that is the same value; NULL: that is not sure. */
 static char *
 quote_value(const struct df_lint *l, const char *value)
@@ -215,7 +241,6 @@ quote_value(const struct df_lint *l, const char *value)
 	char escape = l->o.file->escape;
 	char special[] = {'"', '\'', escape, '\0'};
 	size_t len = strlen(value);
-	bool in_quotes = false;
 
 	/* Words end at other blanks too, and nobody writes them. */
 	for (size_t i = 0; i < len; i++)
@@ -226,18 +251,9 @@ quote_value(const struct df_lint *l, const char *value)
 		return stv_xstrdup(value);
 	if (strpbrk(value, special) == NULL) {
 		stv_buf_addf(&b, "\"%s\"", value);
-		return stv_buf_take(&b);
+		return b.is_over ? NULL : stv_buf_take(&b);
 	}
-	/* Blanks between quoted parts are escaped. */
-	for (size_t i = 0; i < len; i++) {
-		if (value[i] == '\'' || value[i] == escape)
-			return NULL;
-		in_quotes ^= value[i] == '"';
-		if (!in_quotes && (value[i] == ' ' || value[i] == '\t'))
-			stv_buf_addc(&b, escape);
-		stv_buf_addc(&b, value[i]);
-	}
-	return in_quotes ? NULL : stv_buf_take(&b);
+	return escape_blanks(value, escape);
 }
 
 /* A name that is one word without quotes, however it is read. */

@@ -12,29 +12,42 @@
 #include "parser/fmt.h"
 #include "parser/lint_same.h"
 
-/* Once all are unset, once each has its name as value. */
+/*
+ * What variables are: once all are unset, once each has its name as value, once
+ * a text in which the patterns of "${x/pattern/other}" are found.
+ */
+enum probe { UNSET, OWN_NAME, WHOLE_TEXT, N_PROBES };
+
+struct values {
+	enum probe probe;
+	const char *text;
+};
+
 static const char *
 look_up(void *arg, const char *name)
 {
-	const bool *is_set = arg;
+	const struct values *v = arg;
 
-	return *is_set ? name : NULL;
+	if (v->probe == UNSET)
+		return NULL;
+	return v->probe == OWN_NAME ? name : v->text;
 }
 
 bool
 df_lint_same_value(const char *a, const char *b, char escape)
 {
+	struct values values = {.text = a};
 	bool ret = true;
 
 	if (strcmp(a, b) == 0)
 		return true;
-	for (int i = 0; i < 2 && ret; i++) {
-		bool is_set = i == 1;
+	for (int i = 0; i < N_PROBES && ret; i++) {
 		struct df_expander x = {
-			.escape = escape, .lookup = look_up, .arg = &is_set};
+			.escape = escape, .lookup = look_up, .arg = &values};
 		stv_auto_free char *va = NULL, *vb = NULL;
 		struct stv_err *err = NULL;
 
+		values.probe = (enum probe)i;
 		ret = df_expand_word(&x, a, &va, &err) == 0 &&
 		      df_expand_word(&x, b, &vb, &err) == 0 &&
 		      strcmp(va, vb) == 0;

@@ -19,7 +19,8 @@ bool df_lint_same(const struct df_file *a, const struct df_file *b);
 
 /*
  * df_lint_same_value(a, b, escape): do both words expand to the same, whether
- * variables are set or not?  False where one of them is wrong.
+ * variables are set or not?  A few values are tried, which is no proof.  False
+ * where one of the words is wrong.
  */
 bool df_lint_same_value(const char *a, const char *b, char escape);
 

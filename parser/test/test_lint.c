@@ -507,6 +507,12 @@ ParameterizedTestParameters(lint, corrections)
 		{"FROM scratch\nENV a b\\ c d\n", ""},
 		{"FROM scratch\nENV a ${b:-c d}\n",
 		 "FROM scratch\nENV a=\"${b:-c d}\"\n"},
+		/* an escaped blank is two characters in a replacement */
+		{"FROM scratch\nENV a ${b/\"x y\"/p p} \"o o\"\n", ""},
+		{"FROM scratch\nENV a ${b:-\"}\" c} \"d\"\n", ""},
+		{"FROM scratch\nENV a ${b#\"x \"} \"d\" ${c}\n", ""},
+		{"FROM scratch\nENV a ${b#\"x \"}y \"d\"\n",
+		 "FROM scratch\nENV a=${b#\"x \"}y\\ \"d\"\n"},
 		{"FROM scratch\nMAINTAINER a $b \"c\" \\d\n",
 		 "FROM scratch\nLABEL org.opencontainers.image.authors="
 		 "\"a \\$b \\\"c\\\" \\\\d\"\n"},
@@ -610,6 +616,7 @@ ParameterizedTestParameters(lint, trees_are_compared)
 		{"ENV a $b", "ENV a='$b'", false},
 		{"ENV a $b c", "ENV a=\"$c c\"", false},
 		{"ENV a ${b:-c d}", "ENV a=\"${b:-c d}\"", true},
+		{"ENV a ${b/x/p p}\"q\"", "ENV a=${b/x/p\\ p}\"q\"", false},
 		{"ENV a b", "LABEL a=b", false},
 		{"RUN a", "RUN A", false},
 		{"RUN a", "RUN [\"a\"]", false},
