@@ -385,21 +385,21 @@ df_lint_path(struct df_lint *l, const char *text)
 static void
 step_env(struct df_lint *l, const struct df_node *n)
 {
-	struct stv_strs *env = &l->stage->env, copy = {0};
-	struct stv_strs *before = n->n_args > 3 ? &copy : env;
+	struct stv_strs *env = &l->stage->env, names = {0}, values = {0};
 
 	/* All assignments see the values from before the instruction. */
-	if (before == &copy)
-		stv_strs_copy(before, env);
 	for (size_t i = 0; i + 1 < n->n_args; i += 3) {
-		stv_auto_free char *name = expand(l, before, n->args[i].text);
-		stv_auto_free char *value =
-			expand(l, before, n->args[i + 1].text);
+		char *name = expand(l, env, n->args[i].text);
+		char *value = expand(l, env, n->args[i + 1].text);
 
-		if (name != NULL && *name != '\0')
-			set_env(env, name, value != NULL ? value : "");
+		stv_strs_take(&names, name != NULL ? name : stv_xstrdup(""));
+		stv_strs_take(&values, value != NULL ? value : stv_xstrdup(""));
 	}
-	stv_strs_clear(&copy);
+	for (size_t i = 0; i < names.len; i++)
+		if (*names.v[i] != '\0')
+			set_env(env, names.v[i], values.v[i]);
+	stv_strs_clear(&names);
+	stv_strs_clear(&values);
 }
 
 static void
