@@ -11,15 +11,13 @@
 
 /*
  * Bounds, so that checking takes time in proportion to the file; what is beyond
- * them is not known.
+ * them is not known.  All variables of all stages together have as many bytes
+ * as STV_MAX_EXPANDED_TOTAL.
  */
 #define LINT_MAX_COPIED 1000 /* COPYs of a stage that are remembered */
 #define LINT_MAX_UNSET 100   /* variables of one text */
 #define LINT_MAX_NAMES 200   /* that are compared for a hint */
 #define LINT_MAX_ENV 2000    /* variables of a stage, and before the first */
-#define LINT_MAX_INHERITED                                                     \
-	1000000 /* variables that stages take over, in all                     \
-		 */
 
 /* A stage as far as its instructions have been looked at. */
 struct lint_stage {
@@ -72,7 +70,7 @@ struct df_lint {
 	struct stv_strs global_names; /* of all that is declared */
 	STV_VEC(struct lint_stage) stages;
 	struct lint_stage *stage; /* the one of the node; NULL before FROM */
-	size_t n_inherited;	  /* see LINT_MAX_INHERITED */
+	size_t n_bytes;		  /* of variables that were set or taken over */
 	int says_yes;	  /* apt is configured somewhere: 0 not looked, -1 no */
 	int sets_authors; /* a LABEL names the authors; likewise */
 	STV_VEC(struct lint_edit) edits;

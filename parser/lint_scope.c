@@ -13,6 +13,7 @@
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/mem.h"
 
 #include "parser/lint_internal.h"
@@ -90,23 +91,26 @@ given(const struct df_lint *l, const char *name)
 				       : NULL;
 }
 
-/* Is a list so long that not all of it is known? */
+/* Are there so many variables that not all of them are known? */
 static bool
-is_vague(const struct stv_strs *env)
+is_vague(const struct df_lint *l, const struct stv_strs *env)
 {
-	return env->len >= LINT_MAX_ENV;
+	return env->len >= LINT_MAX_ENV || l->n_bytes > STV_MAX_EXPANDED_TOTAL;
 }
 
 static void
-set_env(struct stv_strs *env, const char *name, const char *value)
+set_env(struct df_lint *l, struct stv_strs *env, const char *name,
+	const char *value)
 {
-	if (!is_vague(env))
-		stv_env_set(env, name, value);
+	if (is_vague(l, env))
+		return;
+	l->n_bytes += strlen(name) + strlen(value);
+	stv_env_set(env, name, value);
 }
 
 /* One word of an ARG, "NAME" or "NAME=VALUE", into ${env}. */
 static char *
-declare(const struct df_lint *l, const char *text, struct stv_strs *env,
+declare(struct df_lint *l, const char *text, struct stv_strs *env,
 	bool has_args)
 {
 	const char *eq = strchr(text, '=');
@@ -122,7 +126,7 @@ declare(const struct df_lint *l, const char *text, struct stv_strs *env,
 	if (value == NULL && l->stage != NULL)
 		value = stv_env_get(&l->global, name);
 	if (value != NULL)
-		set_env(env, name, value);
+		set_env(l, env, name, value);
 	free(expanded);
 	return name;
 }
@@ -132,8 +136,8 @@ declare(const struct df_lint *l, const char *text, struct stv_strs *env,
  * ${has_args} is false.
  */
 static void
-declare_global(const struct df_lint *l, struct stv_strs *env,
-	       struct stv_strs *names, bool has_args)
+declare_global(struct df_lint *l, struct stv_strs *env, struct stv_strs *names,
+	       bool has_args)
 {
 	const struct df_file *f = l->o.file;
 
@@ -158,7 +162,7 @@ df_lint_default_arg(struct df_lint *l)
 		stv_auto_free char *name = expand(l, &env, base->text);
 		struct stv_diag *f;
 
-		if (name == NULL || is_vague(&env))
+		if (name == NULL || is_vague(l, &env))
 			break;
 		/* A name without variables is simply wrong, and refused. */
 		if (strchr(base->text, '$') == NULL ||
@@ -207,7 +211,7 @@ add_stage(struct df_lint *l, const struct df_node *from)
 		.is_sh = true,
 	};
 
-	if (st.base_name == NULL || is_vague(&l->global)) {
+	if (st.base_name == NULL || is_vague(l, &l->global)) {
 		free(st.base_name);
 		st.base_name = stv_xstrdup("");
 	}
@@ -282,6 +286,16 @@ take_list(const struct lint_stage *from, struct stv_strs *list,
 	*list = (struct stv_strs){0};
 }
 
+static size_t
+count_bytes(const struct stv_strs *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->len; i++)
+		n += strlen(list->v[i]);
+	return n;
+}
+
 /* Everything that a stage takes over from the one that it begins from. */
 static void
 take_parent(struct df_lint *l, struct lint_stage *st, struct lint_stage *from)
@@ -295,8 +309,9 @@ take_parent(struct df_lint *l, struct lint_stage *st, struct lint_stage *from)
 	if (from->workdir != NULL)
 		st->workdir = stv_xstrdup(from->workdir);
 	if (from->n_children > 0)
-		l->n_inherited += from->env.len + from->declared.len;
-	if (l->n_inherited > LINT_MAX_INHERITED) {
+		l->n_bytes +=
+			count_bytes(&from->env) + count_bytes(&from->declared);
+	if (l->n_bytes > STV_MAX_EXPANDED_TOTAL) {
 		st->knows_base = false;
 		return;
 	}
@@ -397,7 +412,7 @@ step_env(struct df_lint *l, const struct df_node *n)
 	}
 	for (size_t i = 0; i < names.len; i++)
 		if (*names.v[i] != '\0')
-			set_env(env, names.v[i], values.v[i]);
+			set_env(l, env, names.v[i], values.v[i]);
 	stv_strs_clear(&names);
 	stv_strs_clear(&values);
 }
@@ -460,5 +475,5 @@ df_lint_step(struct df_lint *l, const struct df_node *n)
 		st->healthcheck = n;
 	else if (n->kind == DF_COPY || n->kind == DF_ADD)
 		df_lint_note_copy(l, n);
-	st->knows_base = st->knows_base && !is_vague(&st->env);
+	st->knows_base = st->knows_base && !is_vague(l, &st->env);
 }

@@ -438,6 +438,25 @@ Test(lint, a_stage_with_too_many_variables_is_not_known)
 	}
 }
 
+/* A small file can make large values, each of them allowed. */
+Test(lint, a_stage_with_too_long_variables_is_not_known)
+{
+	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
+	struct run r;
+
+	stv_buf_adds(&text, "FROM scratch\nENV A=0123456789abcdef\n");
+	for (int i = 0; i < 15; i++)
+		stv_buf_adds(&text, "ENV A=$A$A\n");
+	stv_buf_adds(&text, "LABEL a=$NONE\n");
+	for (int i = 0; i < 60; i++)
+		stv_buf_addf(&text, "ENV V%d=$A\n", i);
+	stv_buf_adds(&text, "LABEL a=$NONE\n");
+	run_opts(&r, stv_buf_str(&text), (struct df_lint_opts){0});
+	cr_expect_eq(r.diags.len, 1);
+	cr_expect_lt(r.l->n_bytes, 2 * STV_MAX_EXPANDED_TOTAL);
+	run_fini(&r);
+}
+
 Test(lint, the_table_is_whole)
 {
 	enum df_rule_no no;
