@@ -17,8 +17,9 @@ struct manager {
 	const char *verbs[6];	  /* what leaves something behind */
 	const char *avoiding[4];  /* arguments that leave nothing */
 	const char *variables[3]; /* of the environment; likewise */
-	const char *dirs[4];	  /* where; the first for mounts and rm */
-	const char *clean[3];	  /* "yum clean" */
+	/* Where; the first for mounts and rm, ".name" in anybody's home. */
+	const char *dirs[4];
+	const char *clean[3]; /* "yum clean" */
 	const char *what;
 	const char *hint;
 };
@@ -195,7 +196,8 @@ check(struct df_lint *l, const struct df_node *n, const struct df_script *s,
 			return;
 	}
 	if (found == NULL || has_variable(l, s, m) ||
-	    df_lint_has_mount(n, m->dirs[0]))
+	    df_lint_has_mount(n, m->dirs[0]) ||
+	    (*m->dirs[1] == '.' && df_lint_has_mount(n, m->dirs[1])))
 		return;
 	f = df_lint_add(l, DF_R_PACKAGE_CACHE,
 			df_lint_word_span(l, &s->words.v[found->name]), "%s",

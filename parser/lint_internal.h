@@ -147,7 +147,7 @@ struct stv_span df_lint_word_span(const struct df_lint *l,
 /*
  * df_lint_has_mount(n, path): has a RUN a mount that keeps ${path} or a
  * directory above it out of the layer (cache, tmpfs)?  A target with a
- * variable counts as one.
+ * variable counts as one; for a relative ${path}, any that it is in.
  */
 bool df_lint_has_mount(const struct df_node *n, const char *path);
 

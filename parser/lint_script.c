@@ -147,7 +147,8 @@ mount_covers(const char *value, const char *path)
 	if (type != NULL && target != NULL &&
 	    (strcmp(type, "cache") == 0 || strcmp(type, "tmpfs") == 0))
 		ret = strchr(target, '$') != NULL || is_below(path, target) ||
-		      is_below(target, path);
+		      is_below(target, path) ||
+		      (*path != '/' && strstr(target, path) != NULL);
 	stv_strs_clear(&fields);
 	return ret;
 }

@@ -205,6 +205,17 @@ ParameterizedTestParameters(lint, rules_find)
 		{"FROM a:1\nRUN apk add $FLAGS x\n", ""},
 		{"FROM a:1\nRUN pip install -r r.txt && rm -rf ~/.cache\n", ""},
 		{"FROM a:1\nRUN PIP_NO_CACHE_DIR=1 pip install x\n", ""},
+		/* the home of whoever USER is */
+		{"FROM a:1\nRUN --mount=type=cache,target=/home/b/.cache/pip "
+		 "pip install x\n",
+		 ""},
+		{"FROM a:1\nRUN --mount=type=cache,dst=/home/node/.npm npm ci\n",
+		 ""},
+		{"FROM a:1\nRUN --mount=type=cache,target=/home/b/.npm "
+		 "pip install x\n",
+		 "PackageCacheLeft:2"},
+		{"FROM a:1\nRUN --mount=target=/home/b/.npm npm ci\n",
+		 "PackageCacheLeft:2"},
 		{"FROM a:1\nRUN npm run install\n", ""},
 		{"FROM a:1\nRUN npx npm ci\n", ""},
 		{"FROM a:1\nRUN apt-get install -y x\n", ""},
