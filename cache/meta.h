@@ -116,7 +116,7 @@ struct cas_record {
 	struct stv_digest parent_config; /* digest of the parent's run config */
 	bool has_layer;			 /* false: the step made no layer */
 	struct stv_digest diff_id;
-	int64_t created_s;
+	int64_t created_s; /* what the image says; 0 is 1970 */
 };
 
 /*

@@ -117,8 +117,7 @@ write_record(struct cas_store *s, void *arg, struct stv_err **err)
 	cas_db_bind_digest(st, 3, &p->r->parent_config);
 	if (p->r->has_layer)
 		cas_db_bind_digest(st, 4, &p->r->diff_id);
-	cas_db_bind_int(st, 5,
-			p->r->created_s != 0 ? p->r->created_s : cas_now_s());
+	cas_db_bind_int(st, 5, p->r->created_s);
 	cas_db_bind_int(st, 6, cas_now_s());
 	cas_db_bind_text(st, 7, p->note->step == NULL ? "" : p->note->step);
 	cas_db_bind_blob(st, 8, stv_buf_str(&p->note->preimage),

@@ -74,6 +74,23 @@ Test(image, with_an_epoch_two_stores_agree)
 		works_close(&w[i]);
 }
 
+/* 0 is a time like another one: what is cached has it too. */
+Test(image, the_epoch_may_be_zero)
+{
+	struct stv_digest first;
+	struct works w;
+
+	works_open(&w);
+	works_file(&w, "a", "text");
+	w.o.has_epoch = true;
+	works_ok(&w, text);
+	first = w.result.image.manifest;
+	works_ok(&w, text);
+	cr_expect(stv_digest_equal(&first, &w.result.image.manifest));
+	cr_expect_str_eq(w.result.config->created, "1970-01-01T00:00:00Z");
+	works_close(&w);
+}
+
 Test(image, an_image_is_a_base_by_name_and_by_digest)
 {
 	struct stv_buf b = STV_BUF_INIT(4096);
