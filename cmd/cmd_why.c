@@ -129,7 +129,6 @@ print_step(const json_t *step)
 	stv_auto_buf b = STV_BUF_INIT(STV_MAX_LINE * 8);
 	const char *state = text_of(step, "state");
 	const char *text = text_of(step, "text");
-	bool is_cached = strcmp(state, "cached") == 0;
 
 	stv_buf_addf(
 		&b, "#%lld [",
@@ -144,7 +143,7 @@ print_step(const json_t *step)
 			json_object_get(step, "position")),
 		(long long)json_integer_value(json_object_get(step, "of")));
 	ui_text_name(text_of(step, "name"), &b);
-	stv_buf_addf(&b, "\n    %s", is_cached ? "cached" : state);
+	stv_buf_addf(&b, "\n    %s", state);
 	if (*text != '\0') {
 		stv_buf_adds(&b, ": ");
 		ui_text_name(text, &b);
@@ -175,8 +174,10 @@ print_build(const struct wanted *w, const char *build, const json_t *lines,
 	json_array_foreach (lines, i, line) {
 		const json_t *no = json_object_get(line, "step");
 
-		if (w->step != NULL ? json_integer_value(no) != want
-				    : no == NULL && !is_json)
+		/* Lines of the build and of its images have no number. */
+		if (w->step != NULL
+			    ? no == NULL || json_integer_value(no) != want
+			    : no == NULL && !is_json)
 			continue;
 		n++;
 		if (is_json)

@@ -275,6 +275,8 @@ why_image() {
     e2e_same 'of a named build' "$("$STAVE" why "${first#build }" 2 | tail -n 1)" '    ran: never built here'
     e2e_same 'as JSON' "$("$STAVE" why --format json last 2 | jq -c .reason)" '{"kind":"content","subject":"src/a.c"}'
     e2e_exits 1 "$STAVE" why last 99
+    e2e_exits 1 "$STAVE" why 0
+    e2e_exits 1 "$STAVE" why --format json last 0
     e2e_exits 1 "$STAVE" why nope
     e2e_exits 1 "$STAVE" why busybox
     e2e_has 'the hint' "$E2E_ERR" 'stave logs --list'
