@@ -60,16 +60,6 @@ absolute(const char *path)
 	return real != NULL ? real : stv_xstrdup(path == NULL ? "" : path);
 }
 
-/* What this build is called when another one is explained by it. */
-static char *
-place_of(const struct bld_opts *o)
-{
-	stv_auto_free char *file = absolute(o->file_name);
-	stv_auto_free char *context = absolute(o->context_path);
-
-	return stv_xasprintf("%s|%s|", file, context);
-}
-
 /* The directory of the logs, made when the first step runs. */
 static int
 open_logs(struct bld_build *b, struct stv_err **err)
@@ -218,6 +208,8 @@ bld_build_fini(struct bld_build *b)
 			       AT_REMOVEDIR);
 	}
 	bld_journal_free(b->journal);
+	free(b->file);
+	free(b->context_name);
 	free(b->place);
 	free(b->id);
 	stv_err_free(b->err);
@@ -238,7 +230,9 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 	(void)pthread_mutex_init(&b->lock, NULL);
 	(void)pthread_mutex_init(&b->context_lock, NULL);
 	(void)pthread_cond_init(&b->changed, NULL);
-	b->place = place_of(o);
+	b->file = absolute(o->file_name);
+	b->context_name = absolute(o->context_path);
+	b->place = stv_xasprintf("%s|%s|", b->file, b->context_name);
 	b->journal = bld_journal_new();
 	b->redact = bld_redact_new(o->secrets, o->n_secrets);
 }

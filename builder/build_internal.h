@@ -158,7 +158,9 @@ struct bld_build {
 	int cancel_signal;
 	STV_VEC(struct stv_digest) touched; /* keys of hits */
 	struct bld_journal *journal;
-	char *place; /* "file|context|": of all steps, between builds */
+	char *file;	    /* of the options, absolute where it can be told */
+	char *context_name; /* likewise; empty: there is none */
+	char *place;	    /* "file|context|": of all steps, between builds */
 };
 
 /* --- build.c --- */

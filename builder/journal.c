@@ -173,15 +173,11 @@ step_json(const struct entry *e)
 static json_t *
 head_json(const struct bld_build *b)
 {
-	size_t n = strcspn(b->place, "|");
-	stv_auto_free char *file = stv_xstrndup(b->place, n);
-	stv_auto_free char *context =
-		stv_xstrndup(b->place + n + 1, strcspn(b->place + n + 1, "|"));
 	json_t *v = json_object();
 
 	set_str(v, "build", b->id);
-	set_str(v, "file", file);
-	set_str(v, "context", context);
+	set_str(v, "file", b->file);
+	set_str(v, "context", b->context_name);
 	return v;
 }
 

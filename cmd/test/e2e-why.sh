@@ -302,6 +302,12 @@ why_context() {
     e2e_hasnt 'of the other context' "$("$STAVE" why --context ctx)" 'RUN true two'
     e2e_has 'of the other file' "$("$STAVE" why -f ctx/Dockerfile)" 'COPY src'
     e2e_exits 1 "$STAVE" why --context .
+    # A name that holds what parts them in the records.
+    mv two 'o|r'
+    printf 'FROM busybox\nRUN true or\n' >'o|r/Dockerfile'
+    build 'o|r'
+    e2e_has 'of an odd context' "$("$STAVE" why --context 'o|r')" 'RUN true or'
+    e2e_has 'of an odd file' "$("$STAVE" why -f 'o|r/Dockerfile')" 'RUN true or'
 }
 
 # A cached build reads and writes no list, and leaves no log.
