@@ -411,13 +411,24 @@ ask_command(struct why *w)
 	return w->kind != NULL;
 }
 
+/* The same image, perhaps by another name. */
+static bool
+is_same_base(const struct why *w)
+{
+	stv_auto_free char *old =
+		bld_field_get(&w->old.notes, BLD_NOTE_BASE_ID);
+	stv_auto_free char *now = bld_field_get(&w->notes, BLD_NOTE_BASE_ID);
+
+	return old != NULL && now != NULL && strcmp(old, now) == 0;
+}
+
 static bool
 ask_base(struct why *w)
 {
 	struct bld_change c, name;
 	bool is_other;
 
-	if (w->old.notes.len == 0)
+	if (w->old.notes.len == 0 || is_same_base(w))
 		return false;
 	if (bld_fields_differ(&w->old.notes, &w->notes, BLD_NOTE_BASE, &name)) {
 		answer_change(w, "base", name.new_value, "base image", &name);
@@ -607,6 +618,24 @@ ask_content(struct why *w)
 	return is_other;
 }
 
+/*
+ * Of the key only what is copied differs, which comes last in it: then a file
+ * that differs is the cause, whatever flag or variable does too.
+ */
+static bool
+ask_only_files(struct why *w)
+{
+	struct key_diff d = {0};
+	bool is_content;
+
+	is_content =
+		key_explain(stv_buf_str(&w->old.preimage), w->old.preimage.len,
+			    stv_buf_str(w->now), w->now->len, &d) == 1 &&
+		strcmp(d.field, "content") == 0;
+	key_diff_fini(&d);
+	return is_content && ask_files(w);
+}
+
 /* --- the same key upon another parent --- */
 
 /* The titles of what stood before, packed. */
@@ -667,12 +696,20 @@ ask_order(struct why *w)
 	return is_moved || is_gone;
 }
 
+/* Are the layers below it those of then? */
+static bool
+is_same_chain(const struct why *w)
+{
+	return stv_digest_equal(&w->old.parent_chain, &w->c->parent_chain);
+}
+
+/* What ran before it made other layers. */
 static bool
 ask_parent(struct why *w)
 {
 	stv_auto_free char *step = NULL;
 
-	if (w->st->ran == NULL)
+	if (w->st->ran == NULL || is_same_chain(w))
 		return false;
 	step = shown(w->st->ran);
 	answer(w, "parent", step,
@@ -684,7 +721,7 @@ ask_parent(struct why *w)
 static bool
 ask_removed(struct why *w)
 {
-	if (!stv_digest_equal(&w->old.parent_chain, &w->st->chain) ||
+	if (!is_same_chain(w) ||
 	    !stv_digest_equal(&w->old.parent_config, &w->c->parent_config))
 		return false;
 	answer(w, "removed", NULL,
@@ -746,8 +783,9 @@ compare(struct why *w)
 		    ask_config(w) || ask_order(w))
 			return;
 	} else if (ask_version(w) || ask_platform(w) || ask_instruction(w) ||
-		   ask_fields(w) || ask_flags(w) || ask_variables(w) ||
-		   ask_command(w) || ask_run_config(w) || ask_content(w)) {
+		   ask_fields(w) || ask_only_files(w) || ask_flags(w) ||
+		   ask_variables(w) || ask_command(w) || ask_run_config(w) ||
+		   ask_content(w)) {
 		return;
 	}
 	ask_any_field(w);

@@ -195,6 +195,34 @@ c_named() {
     if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --from=stuff n \/n\nCOPY src/' ctx/Dockerfile; args=(--build-context stuff=ctx/named)
     else echo N >ctx/named/n; fi
 }
+# Changes that are not the cause, beside one that is.
+c_rerun_alike() {
+    # What ran again made the same layer; the label is what counts.
+    if [ "$1" = before ]; then sed -i 's/^RUN cat/LABEL l=1\nRUN cat/' ctx/Dockerfile
+    else sed -i 's/^COPY src/COPY --chown=0:0 src/;s/l=1/l=2/' ctx/Dockerfile; fi
+}
+c_base_alias() {
+    if [ "$1" = before ]; then sed -i 's/^COPY src/LABEL l=1\nCOPY src/' ctx/Dockerfile
+    else "$STAVE" tag busybox alias; sed -i '1s/busybox/alias/;s/l=1/l=2/' ctx/Dockerfile; fi
+}
+c_chmod_spelt() {
+    if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --chmod=700 src/' ctx/Dockerfile
+    else sed -i s/chmod=700/chmod=0700/ ctx/Dockerfile; echo A >ctx/src/a.c; fi
+}
+c_arg_alike() {
+    if [ "$1" = before ]; then sed -i 's|^COPY src /src|COPY ${V:+src} /src|' ctx/Dockerfile
+    else more=(--build-arg V=2); echo A >ctx/src/a.c; fi
+}
+c_arg_chmod() { if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --chmod=70$V src/' ctx/Dockerfile; else more=(--build-arg V=2); fi; }
+c_link_removed() {
+    if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --link src/' ctx/Dockerfile; return 0; fi
+    python3 - <<'PY'
+import sqlite3
+db = sqlite3.connect(".store/meta.db")
+db.execute("DELETE FROM layer WHERE diff_id IN (SELECT diff_id FROM record WHERE hex(parent_chain) = ?)", ("0" * 64,))
+db.commit()
+PY
+}
 
 # NAME STEP REASON WORDS CHANGE; a REASON of "*" is set by the change.
 while IFS='~' read -r name step want words change; do
@@ -254,6 +282,12 @@ mount-option~RUN --mount~*~/two~c_mount
 mount-content~RUN --mount~*~changed~c_mount_bind
 security~RUN --security~*~security~c_security
 exclude~COPY --exclude~flag|--exclude|*.o|b*~--exclude~c_exclude
+rerun-alike~RUN cat~config|LABEL l|1|2~LABEL l: 1 -> 2~c_rerun_alike
+base-alias~COPY src~config|LABEL l|1|2~LABEL l: 1 -> 2~c_base_alias
+chmod-spelt-otherwise~COPY --chmod~content|src/a.c||~src/a.c changed (content)~c_chmod_spelt
+arg-that-gives-the-same~COPY ${V:+src}~content|src/a.c||~src/a.c changed (content)~c_arg_alike
+arg-in-chmod~COPY --chmod~build-arg|V|1|2~build arg V: 1 -> 2~c_arg_chmod
+link-removed~COPY --link~removed|||~its result was removed from the cache~c_link_removed
 named-context~COPY --from=stuff~*~n changed (content)~c_named
 END
 
