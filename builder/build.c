@@ -55,7 +55,10 @@ bld_build_context(struct bld_build *b, struct stv_err **err)
 static char *
 absolute(const char *path)
 {
-	char *real = path == NULL ? NULL : realpath(path, NULL);
+	/* "-" is standard input. */
+	char *real = path == NULL || strcmp(path, "-") == 0
+			     ? NULL
+			     : realpath(path, NULL);
 
 	return real != NULL ? real : stv_xstrdup(path == NULL ? "" : path);
 }
@@ -230,7 +233,8 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 	(void)pthread_mutex_init(&b->lock, NULL);
 	(void)pthread_mutex_init(&b->context_lock, NULL);
 	(void)pthread_cond_init(&b->changed, NULL);
-	b->file = absolute(o->file_name);
+	b->file = o->is_file_remote ? stv_xstrdup(o->file_name)
+				    : absolute(o->file_name);
 	b->context_name = absolute(o->context_path);
 	b->place = stv_xasprintf("%s|%s|", b->file, b->context_name);
 	b->journal = bld_journal_new();

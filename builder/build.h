@@ -62,6 +62,7 @@ struct bld_opts {
 	struct stv_diags *diags;     /* their findings */
 	const struct df_file *file;
 	const char *file_name;	  /* as the user named it */
+	bool is_file_remote;	  /* it is one of ${remote}, or a URL */
 	const char *context_path; /* a directory; NULL: none is needed */
 	/* What ${context_path} names was fetched; NULL: it is here. */
 	const struct bld_remote *remote;

@@ -176,6 +176,8 @@ cmd_input_load(struct build_input *in, const char *file,
 		return cmd_dockerfile_parse(sources, "<stdin>", r->text,
 					    r->text_len, diags, &in->file, err);
 	}
+	in->is_file_remote =
+		is_inside(in, file) || (file != NULL && reg_http_is_url(file));
 	if (is_inside(in, file))
 		return load_inside(in, file, sources, diags, err);
 	if (file == NULL || !reg_http_is_url(file))

@@ -27,8 +27,9 @@ struct stv_sources; /* core/source.h */
 struct build_input {
 	const char *context; /* as given, without credentials */
 	struct bld_remote remote;
-	bool is_remote;	  /* then ${remote} is the context */
-	char *dockerfile; /* as named in messages; "-" is stdin */
+	bool is_remote;	     /* then ${remote} is the context */
+	char *dockerfile;    /* as named in messages; "-" is stdin */
+	bool is_file_remote; /* a file of ${remote}, or a URL */
 	struct df_file *file;
 	uint32_t ignore_file; /* number in the sources; 0: none */
 	char *ignore_name;

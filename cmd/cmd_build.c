@@ -244,6 +244,7 @@ execute(struct build *b, struct stv_err **err)
 		.diags = &b->diags,
 		.file = b->in.file,
 		.file_name = b->in.dockerfile,
+		.is_file_remote = b->in.is_file_remote,
 		.context_path = b->in.context,
 		.remote = b->in.is_remote ? &b->in.remote : NULL,
 		.ignore_file = b->in.ignore_file,

@@ -20,6 +20,7 @@
 #include "core/strs.h"
 
 #include "builder/journal.h"
+#include "builder/remote.h"
 #include "cache/store.h"
 
 #include "cmd/builds.h"
@@ -39,7 +40,7 @@ struct why_values {
 };
 
 static const struct cmd_opt opts[] = {
-	CMD_STR("context", 0, "DIR", struct why_values, context,
+	CMD_STR("context", 0, "CONTEXT", struct why_values, context,
 		"only builds of this build context"),
 	CMD_STR("file", 'f', "FILE", struct why_values, file,
 		"only builds of this Dockerfile"),
@@ -50,7 +51,8 @@ static const struct cmd_opt opts[] = {
 
 /* What is looked for. */
 struct wanted {
-	char *context; /* absolute, or NULL */
+	char *context; /* absolute, or as written where it is fetched; or NULL
+			*/
 	char *file;
 	char image[STV_DIGEST_STR_MAX]; /* of its config, or "" */
 	const char *build;		/* the begin of its ID, or NULL */
@@ -283,7 +285,11 @@ take_options(const struct why_values *v, struct wanted *w, struct stv_err **err)
 				"--format: there is only 'json', not '%s'",
 				v->format);
 	if (v->context != NULL) {
-		w->context = realpath(v->context, NULL);
+		enum bld_place place = bld_place_of(v->context);
+
+		w->context = place == BLD_PLACE_DIR || place == BLD_PLACE_FILE
+				     ? realpath(v->context, NULL)
+				     : stv_xstrdup(v->context);
 		if (w->context == NULL)
 			return stv_fail_errno_as(err, STV_E_INPUT, errno,
 						 "cannot find %s", v->context);

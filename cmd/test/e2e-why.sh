@@ -336,6 +336,15 @@ why_context() {
     e2e_hasnt 'of the other context' "$("$STAVE" why --context ctx)" 'RUN true two'
     e2e_has 'of the other file' "$("$STAVE" why -f ctx/Dockerfile)" 'COPY src'
     e2e_exits 1 "$STAVE" why --context .
+    # A Dockerfile that came with its context is not the one of that name here.
+    cp ctx/Dockerfile Dockerfile
+    tar -C two -cf two.tar .
+    "$STAVE" build -q --no-cache - <two.tar >/dev/null
+    e2e_same 'the file' "$("$STAVE" why --format json | jq -r 'select(.build) | .file, .context' | tr '\n' ' ')" 'Dockerfile - '
+    e2e_exits 1 "$STAVE" why -f Dockerfile
+    e2e_has 'of standard input' "$("$STAVE" why --context -)" 'RUN true two'
+    e2e_exits 1 "$STAVE" why --context https://host/x.git
+    e2e_has 'a context that was never built' "$E2E_ERR" 'no such build is known'
     # A name that holds what parts them in the records.
     mv two 'o|r'
     printf 'FROM busybox\nRUN true or\n' >'o|r/Dockerfile'
