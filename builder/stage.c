@@ -236,10 +236,12 @@ bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 	int r = 0;
 
 	*ret = (struct bld_outcome){0};
-	if (c->is_too_large)
-		return stv_fail(err, STV_E_LIMIT,
-				"the image's config is larger than %zu bytes",
-				(size_t)STV_MAX_CONFIG);
+	if (c->is_too_large) {
+		stv_fail(err, STV_E_LIMIT,
+			 "the image's config is larger than %zu bytes",
+			 (size_t)STV_MAX_CONFIG);
+		return stv_err_at(*err, step->node->span);
+	}
 	key_end(c->key, &c->digest, &preimage);
 	if (!bld_is_uncached(st))
 		r = look_up(st, c, ret, err);

@@ -224,6 +224,24 @@ Test(build, triggers_of_a_base_image_come_first)
 	works_close(&w);
 }
 
+Test(build, a_config_that_is_too_large_is_told_at_the_step_upon_it)
+{
+	struct stv_buf b = STV_BUF_INIT(100000);
+	struct works w;
+
+	works_open(&w);
+	stv_buf_addf(&b, "FROM scratch\nARG V0=%0*d", 1024, 0);
+	for (int i = 1; i < 10; i++)
+		stv_buf_addf(&b, "\nARG V%d=$V%d$V%d", i, i - 1, i - 1);
+	for (int i = 0; i < 20; i++)
+		stv_buf_addf(&b, "\nLABEL l%d=$V9", i);
+	stv_buf_adds(&b, "\nRUN [\"true\"]\n");
+	works_fails(&w, stv_buf_str(&b), STV_E_LIMIT, "config is larger");
+	cr_expect_neq(stv_err_span(w.err).file, 0);
+	stv_buf_fini(&b);
+	works_close(&w);
+}
+
 Test(build, copies_that_cannot_be_made_say_why)
 {
 	struct works w;
