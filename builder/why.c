@@ -492,6 +492,15 @@ ask_run_config(struct why *w)
 
 /* --- what a COPY takes --- */
 
+/* Does it take from the context that the ignore file is about? */
+static bool
+is_of_context(const struct why *w)
+{
+	const struct bld_step *step = w->c->step;
+
+	return !step->has_from && step->node->kind != DF_FROM;
+}
+
 /* The file is gone because a pattern leaves it out now. */
 static bool
 is_left_out(struct why *w, const struct bld_input_change *f)
@@ -499,7 +508,7 @@ is_left_out(struct why *w, const struct bld_input_change *f)
 	const struct bld_build *b = w->st->b;
 	struct df_ignore_hit hit = {0};
 
-	if (strcmp(f->kind, "gone-file") != 0 || *f->path == '/' ||
+	if (strcmp(f->kind, "gone-file") != 0 || !is_of_context(w) ||
 	    b->ignore == NULL ||
 	    !df_ignore_match(b->ignore, f->path, false, &hit))
 		return false;
@@ -524,7 +533,7 @@ was_left_out(struct why *w, const struct bld_input_change *f)
 	struct stv_err *e = NULL;
 	uint32_t no;
 
-	if (strcmp(f->kind, "new-file") != 0 || *f->path == '/')
+	if (strcmp(f->kind, "new-file") != 0 || !is_of_context(w))
 		return false;
 	text = bld_field_get(&w->old.notes, BLD_NOTE_IGNORE);
 	if (text == NULL)

@@ -213,6 +213,17 @@ c_arg_alike() {
     if [ "$1" = before ]; then sed -i 's|^COPY src /src|COPY ${V:+src} /src|' ctx/Dockerfile
     else more=(--build-arg V=2); echo A >ctx/src/a.c; fi
 }
+c_named_gone() {
+    # The ignore file of the main context says nothing of another one.
+    if [ "$1" = before ]; then echo n >ctx/.dockerignore; echo o >ctx/named/o
+        sed -i 's/^COPY src/COPY --from=stuff . \/n\nCOPY src/' ctx/Dockerfile; args=(--build-context stuff=ctx/named)
+    else rm ctx/named/n; fi
+}
+c_named_new() {
+    if [ "$1" = before ]; then echo p >ctx/.dockerignore
+        sed -i 's/^COPY src/COPY --from=stuff . \/n\nCOPY src/' ctx/Dockerfile; args=(--build-context stuff=ctx/named)
+    else rm ctx/.dockerignore; echo p >ctx/named/p; fi
+}
 c_arg_chmod() { if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --chmod=70$V src/' ctx/Dockerfile; else more=(--build-arg V=2); fi; }
 c_link_removed() {
     if [ "$1" = before ]; then sed -i 's/^COPY src/COPY --link src/' ctx/Dockerfile; return 0; fi
@@ -287,6 +298,8 @@ base-alias~COPY src~config|LABEL l|1|2~LABEL l: 1 -> 2~c_base_alias
 chmod-spelt-otherwise~COPY --chmod~content|src/a.c||~src/a.c changed (content)~c_chmod_spelt
 arg-that-gives-the-same~COPY ${V:+src}~content|src/a.c||~src/a.c changed (content)~c_arg_alike
 arg-in-chmod~COPY --chmod~build-arg|V|1|2~build arg V: 1 -> 2~c_arg_chmod
+named-context-gone~COPY --from=stuff~gone-file|n||~n is gone~c_named_gone
+named-context-new~COPY --from=stuff~new-file|p||~p is new~c_named_new
 link-removed~COPY --link~removed|||~its result was removed from the cache~c_link_removed
 named-context~COPY --from=stuff~*~n changed (content)~c_named
 END
