@@ -84,13 +84,17 @@ static int
 check_special(const struct build_request *r, struct stv_err **err)
 {
 	const char *multi = stv_pairs_get(&r->args, "BUILDKIT_MULTI_PLATFORM");
+	int yes;
 
-	if (multi != NULL && cmd_request_flag(r, "BUILDKIT_MULTI_PLATFORM"))
-		return stv_fail(err, STV_E_USAGE,
-				"BUILDKIT_MULTI_PLATFORM=%s is not supported "
-				"yet by this version",
-				multi);
-	return 0;
+	if (multi == NULL || *multi == '\0')
+		return 0;
+	yes = stv_bool_parse(multi, strlen(multi));
+	if (yes == 0)
+		return 0;
+	return stv_fail(err, STV_E_USAGE, "BUILDKIT_MULTI_PLATFORM=%s %s",
+			multi,
+			yes < 0 ? "is neither true nor false"
+				: "is not supported yet by this version");
 }
 
 static int

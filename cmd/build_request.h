@@ -59,8 +59,12 @@ struct build_request {
 int cmd_request_make(const struct build_values *v, struct build_request *r,
 		     struct stv_err **err);
 
-/* cmd_request_flag(r, name): is the build argument ${name} "1" or "true"? */
+/*
+ * cmd_request_flag(r, name): is the build argument ${name} true, by
+ * stv_bool_parse()'s words?
+ */
 bool cmd_request_flag(const struct build_request *r, const char *name);
+
 /*
  * cmd_request_args(args, ret, err): values of --build-arg; those without a
  * value have the environment's, or are left out.
