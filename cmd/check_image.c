@@ -1,5 +1,5 @@
 /*
- * cmd/cmd_check_image.c - what the layers of an image store more than once.
+ * cmd/check_image.c - what the layers of an image store more than once.
  *
  * A file is stored again where a layer has it with the content that it has
  * below: only its owner, mode or time differ.  The tables of contents say so;

@@ -195,7 +195,6 @@ take_targets(struct build *b, struct bld_opts *o)
 	}
 }
 
-/* Build it, or answer a question about it. */
 /* The stage that is built; of several the first; NULL: the last one. */
 static const char *
 first_stage(const struct build *b)
@@ -234,6 +233,7 @@ lint(struct build *b, struct stv_err **err)
 	return df_lint_end(l, err);
 }
 
+/* Build it, or answer a question about it. */
 static int
 execute(struct build *b, struct stv_err **err)
 {
