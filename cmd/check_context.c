@@ -230,18 +230,87 @@ look_for_secret(struct walk *w, const char *path)
 	}
 }
 
-/* Does a source of COPY, cleaned, take in ${path}? */
+/* ---- what a COPY takes ---------------------------------------------------*/
+
+/* One source of a COPY or ADD. */
+struct taken {
+	const char *src; /* cleaned */
+	size_t depth;	 /* how many names --exclude is below */
+	const struct df_ignore *excluded; /* NULL: nothing is */
+};
+
+/* How many names a cleaned path has. */
+static size_t
+count_names(const char *path)
+{
+	size_t n = *path != '\0';
+
+	for (; *path != '\0'; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* With --parents the whole path is copied, or what stands behind "/./". */
+static size_t
+depth_of(const struct df_node *n, const char *text, const char *src)
+{
+	stv_auto_free char *top = NULL, *clean = NULL;
+	const char *pivot = strstr(text, "/./");
+
+	if (!df_flag_is_true(df_node_flag(n, "parents")))
+		return count_names(src);
+	if (pivot == NULL)
+		return 0;
+	top = stv_xstrndup(text, (size_t)(pivot - text));
+	clean = bld_path_clean(top);
+	return count_names(clean);
+}
+
+/* --exclude of a node; what is wrong in it is the build's matter. */
+static struct df_ignore *
+excludes_of(const struct df_node *n)
+{
+	struct stv_strs patterns = {0};
+	struct df_ignore *ret = NULL;
+	struct stv_err *err = NULL;
+
+	for (size_t i = 0; i < n->n_flags; i++)
+		if (strcmp(n->flags[i].name, "exclude") == 0)
+			stv_strs_add(&patterns, n->flags[i].value);
+	if (patterns.len > 0 &&
+	    df_ignore_from_patterns(&patterns, &ret, &err) < 0)
+		stv_err_free(err);
+	stv_strs_clear(&patterns);
+	return ret;
+}
+
+/* Is ${path} left out by --exclude, which never concerns the source itself? */
 static bool
-takes(const char *src, const char *path)
+is_excluded(const struct taken *t, const char *path)
+{
+	for (size_t i = 0; i < t->depth; i++) {
+		path = strchr(path, '/');
+		if (path == NULL)
+			return false;
+		path++;
+	}
+	return df_ignore_match(t->excluded, path, false, NULL);
+}
+
+/* Does a source take in ${path}? */
+static bool
+takes(const struct taken *t, const char *path)
 {
 	stv_auto_free char *part = stv_xstrdup(path);
 
-	if (*src == '\0')
+	if (is_excluded(t, path))
+		return false;
+	if (*t->src == '\0')
 		return true;
 	for (;;) {
 		char *slash;
 
-		if (df_glob_match(src, part) == 1)
+		if (df_glob_match(t->src, part) == 1)
 			return true;
 		slash = strrchr(part, '/');
 		if (slash == NULL)
@@ -268,23 +337,40 @@ report_secret(struct walk *w, const struct df_node *n, const struct df_arg *arg,
 static void
 check_copy(struct walk *w, const struct df_node *n)
 {
+	stv_auto(df_ignore) *excluded = NULL;
+
 	if ((n->kind != DF_COPY && n->kind != DF_ADD) ||
 	    df_node_flag(n, "from") != NULL)
 		return;
+	excluded = excludes_of(n);
 	for (size_t i = 0; i + 1 < n->n_args; i++) {
 		const char *text = n->args[i].text;
 		stv_auto_free char *src = NULL;
+		struct taken t = {.excluded = excluded};
 
 		/* What a variable holds is another matter. */
 		if (strchr(text, '$') != NULL || strstr(text, "://") != NULL ||
 		    df_node_heredoc(n, text) != NULL)
 			continue;
-		src = bld_path_clean(text);
+		t.src = src = bld_path_clean(text);
+		t.depth = depth_of(n, text, src);
 		for (size_t k = 0; k < w->secrets.len; k++)
 			if (!w->secrets.v[k].is_told &&
-			    takes(src, w->secrets.v[k].path))
+			    takes(&t, w->secrets.v[k].path))
 				report_secret(w, n, &n->args[i],
 					      &w->secrets.v[k]);
+	}
+}
+
+/* A file is told once: where it gets into the image, if it does so at all. */
+static void
+check_copies(struct walk *w, bool is_shipped)
+{
+	for (size_t i = 0; i < w->in->file->n_nodes; i++) {
+		const struct df_node *n = &w->in->file->nodes[i];
+
+		if (df_lint_is_shipped(w->l, n) == is_shipped)
+			check_copy(w, n);
 	}
 }
 
@@ -439,8 +525,9 @@ cmd_check_files(struct df_lint *l, const struct check_input *in,
 	if (df_lint_wants(l, DF_R_IGNORE_TOP))
 		take_patterns(&w, in->ignore_file);
 	walk(&w);
-	for (size_t i = 0; i < in->file->n_nodes; i++)
-		if (df_lint_wants(l, DF_R_COPY_SECRET))
-			check_copy(&w, &in->file->nodes[i]);
+	if (df_lint_wants(l, DF_R_COPY_SECRET)) {
+		check_copies(&w, true);
+		check_copies(&w, false);
+	}
 	walk_fini(&w);
 }

@@ -228,6 +228,27 @@ error_true() {
     e2e_exits 0 "$STAVE" build --progress=plain -t x .
 }
 
+# A secret is told where it gets into the image, and not where --exclude leaves it out.
+secrets() {
+    mkdir -p a/b
+    echo TOKEN=abcdefgh >.env
+    cp .env a/b/.env
+    printf 'FROM scratch AS a\nCOPY . /\nFROM scratch\nCOPY a /\n' >Dockerfile
+    e2e_exits 1 "$STAVE" check .
+    e2e_has 'only in a stage' "$E2E_OUT" "Dockerfile:2:6: note: CopySecretFile: this takes in '.env'"
+    e2e_has 'in the image too' "$E2E_OUT" "Dockerfile:4:6: warning: CopySecretFile: this takes in 'a/b/.env'"
+    printf 'FROM scratch\nCOPY --exclude=.env --exclude=**/b/.env . /\nCOPY --exclude=b/.env a /x/\n' >Dockerfile
+    printf 'COPY --exclude=*/.env [a] /y/\nCOPY --parents --exclude=a/b --exclude=.env a . /z/\n' >>Dockerfile
+    printf 'COPY --parents --exclude=b a/./b /z/\n' >>Dockerfile
+    e2e_exits 0 "$STAVE" check .
+    e2e_has 'excluded' "$E2E_OUT" 'Dockerfile: checked, nothing found'
+    for copy in '--exclude=.env .env /' '--exclude=a/b/.env a /' '--exclude=.env .e* /' '--parents --exclude=b/.env a /'; do
+        printf 'FROM scratch\nCOPY %s\n' "$copy" >Dockerfile
+        e2e_exits 1 "$STAVE" check .
+        e2e_has "$copy" "$E2E_OUT" 'warning: CopySecretFile'
+    done
+}
+
 # What a base image brings counts: its variables, its user, its shell.
 bases() {
     e2e_import busybox
@@ -273,6 +294,7 @@ suite() {
     e2e_case 'build --check' calls
     e2e_case 'warnings of a build' builds
     e2e_case 'error=true' error_true
+    e2e_case 'secrets that a COPY takes' secrets
     e2e_case 'base images' bases
     e2e_case 'what an image stores twice' repeated
 }
