@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,12 +17,14 @@
 #include "core/mem.h"
 #include "core/source.h"
 #include "core/stream.h"
+#include "core/vec.h"
 
 #include "builder/context.h"
 #include "cache/store.h"
 #include "parser/ast.h"
 #include "parser/ignore.h"
 #include "parser/lint.h"
+#include "parser/parse.h"
 
 #include "cmd/build_input.h"
 #include "cmd/build_request.h"
@@ -117,6 +120,34 @@ take_error(struct check *k, struct stv_err *e)
 	stv_err_free(e);
 }
 
+/* A target that is none is the builder's to refuse, and so ours to tell. */
+static void
+check_target(struct check *k)
+{
+	STV_VEC(const char *) names = {0};
+	struct stv_diag *f;
+	const char *near;
+	bool is_there = k->c->target == NULL || *k->c->target == '\0';
+
+	for (size_t i = 0; i < k->parsed->n_nodes && !is_there; i++) {
+		const struct df_node *n = &k->parsed->nodes[i];
+
+		if (n->kind != DF_FROM || n->n_args < 3)
+			continue;
+		*stv_vec_push(&names) = n->args[2].text;
+		is_there = strcasecmp(n->args[2].text, k->c->target) == 0;
+	}
+	*stv_vec_push(&names) = NULL;
+	near = is_there ? NULL : df_nearest(k->c->target, names.v);
+	stv_vec_fini(&names);
+	if (is_there)
+		return;
+	f = stv_diags_add(&k->diags, STV_SEV_ERROR, (struct stv_span){0},
+			  "there is no stage '%s'", k->c->target);
+	if (near != NULL)
+		stv_diag_hint(f, "Did you mean '--target %s'?", near);
+}
+
 /* The rules that look at the files of the context. */
 static int
 look_at_context(struct check *k, struct stv_err **err)
@@ -189,6 +220,7 @@ check_init(struct check *k, const struct cmd_check *c, struct cas_store *store,
 		take_error(k, bad);
 		return 0;
 	}
+	check_target(k);
 	k->in.file = k->parsed;
 	k->in.sources = k->sources;
 	k->in.store = store;

@@ -249,6 +249,20 @@ secrets() {
     done
 }
 
+# A stage that is not there cannot be built.
+no_target() {
+    printf 'FROM scratch AS one\nFROM scratch as two\n' >Dockerfile
+    e2e_exits 1 "$STAVE" check --target tow .
+    e2e_has 'text' "$E2E_OUT" "error: there is no stage 'tow'"
+    e2e_has 'hint' "$E2E_OUT" "Did you mean '--target two'?"
+    e2e_has 'the rest' "$E2E_OUT" 'FromAsCasing'
+    e2e_exits 1 "$STAVE" build --call=check,format=json --target 1 .
+    e2e_same 'json' "$(jq -r .buildError.message <<<"$E2E_OUT")" "there is no stage '1'"
+    printf 'FROM scratch AS one\n' >Dockerfile
+    e2e_exits 0 "$STAVE" check --target ONE .
+    e2e_exits 0 "$STAVE" check --target '' .
+}
+
 # What a base image brings counts: its variables, its user, its shell.
 bases() {
     e2e_import busybox
@@ -295,6 +309,7 @@ suite() {
     e2e_case 'warnings of a build' builds
     e2e_case 'error=true' error_true
     e2e_case 'secrets that a COPY takes' secrets
+    e2e_case 'no such target' no_target
     e2e_case 'base images' bases
     e2e_case 'what an image stores twice' repeated
 }
