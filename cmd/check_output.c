@@ -5,6 +5,7 @@
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/json.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/source.h"
 
@@ -179,6 +180,25 @@ cmd_check_json(const struct stv_diags *d, const struct stv_sources *src)
 
 /* ---- SARIF ---------------------------------------------------------------*/
 
+/* A path as a URI reference; standard input is no file. */
+static json_t *
+uri_of(const char *path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~/";
+	stv_auto_buf uri = STV_BUF_INIT(3 * STV_MAX_PATH + 1);
+
+	if (strcmp(path, "<stdin>") == 0)
+		path = "stdin";
+	for (; *path != '\0'; path++)
+		if (strchr(plain, *path) != NULL)
+			stv_buf_addc(&uri, *path);
+		else
+			stv_buf_addf(&uri, "%%%02X", (unsigned char)*path);
+	return json_string(stv_buf_str(&uri));
+}
+
 static json_t *
 sarif_location(const struct stv_sources *src, struct stv_span span)
 {
@@ -191,7 +211,7 @@ sarif_location(const struct stv_sources *src, struct stv_span span)
 	end = stv_source_place(s, last_of(span));
 	return json_pack(
 		"{s:{s:{s:o},s:{s:I,s:I,s:I,s:I}}}", "physicalLocation",
-		"artifactLocation", "uri", stv_json_str(s->name), "region",
+		"artifactLocation", "uri", uri_of(s->name), "region",
 		"startLine", (json_int_t)begin.line, "startColumn",
 		(json_int_t)begin.column, "endLine", (json_int_t)end.line,
 		"endColumn", (json_int_t)end.column + 1);

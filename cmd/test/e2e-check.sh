@@ -173,6 +173,12 @@ formats() {
     e2e_exits 1 "$STAVE" check --format sarif ctx
     e2e_same 'sarif' "$(jq -c '.version, (.runs[0] | .tool.driver.rules[.results[0].ruleIndex].id, .results[0].locations[0].physicalLocation)' <<<"$E2E_OUT" | paste -sd' ')" \
         '"2.1.0" "ReservedStageName" {"artifactLocation":{"uri":"ctx/Dockerfile"},"region":{"startLine":1,"startColumn":17,"endLine":1,"endColumn":24}}'
+    mkdir 'a b'
+    cp ctx/Dockerfile 'a b/ä%'
+    e2e_exits 1 "$STAVE" check --format sarif 'a b/ä%'
+    e2e_same 'a URI' "$(jq -r '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' <<<"$E2E_OUT")" 'a%20b/%C3%A4%25'
+    e2e_exits 1 "$STAVE" check --format sarif - <ctx/Dockerfile
+    e2e_same 'no file' "$(jq -r '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' <<<"$E2E_OUT")" stdin
     e2e_same 'all addresses' "$("$STAVE" check --format sarif ctx | jq -r '.runs[0].tool.driver.rules[].helpUri // empty' | wc -l)" 22
 }
 
