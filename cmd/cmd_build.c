@@ -22,6 +22,7 @@
 #include "parser/ast.h"
 #include "parser/ignore.h"
 #include "parser/lint.h"
+#include "registry/http.h"
 
 #include "cmd/build_input.h"
 #include "cmd/build_opts.h"
@@ -474,14 +475,14 @@ run_check(struct build *b, const char *context, struct stv_err **err)
 		.platform = b->r.platform,
 		.format = b->r.call.format,
 	};
-	int status;
+	bool is_fetched = cmd_input_needs_store(context) ||
+			  (c.file != NULL && reg_http_is_url(c.file));
+	int status = is_fetched ? fetch(b, context, err) : 0;
 
-	if (cmd_input_needs_store(context)) {
-		if (fetch(b, context, err) < 0)
-			return -1;
+	if (is_fetched)
 		c.input = &b->in;
-	}
-	status = cmd_check_run(b->cx, &c, err);
+	if (status == 0)
+		status = cmd_check_run(b->cx, &c, err);
 	cas_lease_drop(stv_steal(&b->lease));
 	return b->r.call.ignores_status && status > 0 ? CMD_DONE : status;
 }

@@ -159,8 +159,9 @@ look_at_context(struct check *k, struct stv_err **err)
 
 	if (k->c->context == NULL)
 		return 0;
-	rc = in != NULL ? bld_remote_context(&in->remote, &o, &ctx, err)
-			: bld_context_open(k->c->context, &o, &ctx, err);
+	rc = in != NULL && in->is_remote
+		     ? bld_remote_context(&in->remote, &o, &ctx, err)
+		     : bld_context_open(k->c->context, &o, &ctx, err);
 	if (rc < 0)
 		return -1;
 	cmd_check_files(k->l, &k->in, bld_context_source(ctx));
@@ -183,7 +184,7 @@ load_file(struct check *k, struct stv_err **err)
 				   err);
 }
 
-/* That of a context that was fetched, with the ignore file. */
+/* Where it or the context had to be fetched, with the ignore file. */
 static int
 load_input(struct check *k, struct stv_err **err)
 {

@@ -16,7 +16,7 @@ enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_SARIF };
 /* What to check and how to tell. */
 struct cmd_check {
 	const char *context; /* a directory; NULL: there is none */
-	/* A context that was fetched, instead; not loaded yet.  Or NULL. */
+	/* NULL, or where context or file are fetched; not loaded yet. */
 	struct build_input *input;
 	const char *file; /* "-": stdin; NULL: the one in the context */
 	struct stv_strs build_args; /* "NAME=VALUE" */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # e2e-check.sh: each rule of 'stave check' finds what its bad fixture has and nothing in its good one, agrees with
 # BuildKit where it is BuildKit's, and corrects what it can. STAVE_ACCEPT=1 rewrites the expectations.
-# packages: jq busybox-static python3 util-linux
+# packages: jq busybox-static python3 util-linux curl
 # Each case is a subshell of its own.
 # shellcheck disable=SC2030,SC2031,SC2016
 set -euo pipefail
@@ -197,6 +197,20 @@ calls() {
     e2e_exits 2 "$STAVE" build --call=nothing ctx
 }
 
+# A Dockerfile from a URL is checked with the files of the directory.
+fetched() {
+    local url=$E2E_HTTP/Dockerfile-scratch
+    mkdir -p ctx/context
+    echo TOKEN=abcdefgh >ctx/context/.env
+    e2e_exits 1 "$STAVE" build --check -f "$url" ctx
+    e2e_has 'finding' "$E2E_OUT" "$url:2:6: warning: CopySecretFile: this takes in 'context/.env'"
+    echo '**/.env' >ctx/.dockerignore
+    e2e_exits 0 "$STAVE" build --check -f "$url" ctx
+    e2e_exits 1 "$STAVE" build --check -f "$E2E_HTTP/gone" ctx
+    e2e_has 'why' "$E2E_ERR" "answered 404"
+    e2e_exits 1 "$STAVE" build --check "$E2E_HTTP/gone"
+}
+
 # An ordinary build shows BuildKit's rules, at the end, and no others.
 builds() {
     printf 'FROM scratch as x\nLABEL a="say "hi" now" b=$NONE\n' >Dockerfile
@@ -312,6 +326,8 @@ suite() {
     e2e_case 'mistakes are findings' mistakes
     e2e_case 'json and sarif' formats
     e2e_case 'build --check' calls
+    e2e_start_http
+    e2e_case 'build --check of what is fetched' fetched
     e2e_case 'warnings of a build' builds
     e2e_case 'error=true' error_true
     e2e_case 'secrets that a COPY takes' secrets
