@@ -400,6 +400,9 @@ build(struct build *b, const char *context, struct stv_err **err)
 	cas_lease_drop(stv_steal(&b->lease));
 	if (rc == 0 && !is_call(b))
 		tell_names(b);
+	/* A reader of events has done with the last one. */
+	if (b->r.ui == UI_JSON || b->r.ui == UI_RAWJSON)
+		show_findings(b);
 	ui_end(b->ui, rc < 0 ? *err : NULL);
 	show_findings(b);
 	if (rc < 0 || is_call(b))

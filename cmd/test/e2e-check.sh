@@ -222,6 +222,7 @@ builds() {
     e2e_same 'quiet' "$E2E_ERR" ''
     e2e_exits 0 "$STAVE" build --progress=json .
     e2e_same 'events' "$(grep -c '"finding"' <<<"$E2E_ERR")" 2
+    e2e_same 'the last event' "$(tail -n 1 <<<"$E2E_ERR" | jq -r .event)" 'done'
     e2e_exits 0 env BUILDX_METADATA_WARNINGS=1 "$STAVE" build -q --metadata-file m.json .
     e2e_same 'metadata' "$(jq -r '.["buildx.build.warnings"][0] | .short | @base64d' m.json)" \
         "FromAsCasing: 'as' is not in the case of its 'FROM' (line 1)"
