@@ -36,7 +36,8 @@ int cmd_dockerfile_parse(struct stv_sources *sources, const char *name,
 /*
  * cmd_dockerfile_load_in(sources, dirfd, name, is_default, ret_name, diags,
  * ret, err): the same for the file ${name} in a directory that nobody trusts;
- * links stay inside.  With ${is_default} a "Containerfile" will do, too.
+ * links stay inside.  With ${is_default} one of the default names will do,
+ * too.
  * Owns: *ret_name, as it was found.
  */
 int cmd_dockerfile_load_in(struct stv_sources *sources, int dirfd,
@@ -45,8 +46,9 @@ int cmd_dockerfile_load_in(struct stv_sources *sources, int dirfd,
 			   struct stv_err **err);
 
 /*
- * cmd_dockerfile_find(context, err): "Dockerfile" or "Containerfile" in the
- * directory ${context}.  Owns: the caller.  Errors: STV_E_INPUT.
+ * cmd_dockerfile_find(context, err): "Dockerfile", "dockerfile" or
+ * "Containerfile" in the directory ${context}.
+ * Owns: the caller.  Errors: STV_E_INPUT.
  */
 char *cmd_dockerfile_find(const char *context, struct stv_err **err);
 

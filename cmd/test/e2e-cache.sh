@@ -440,7 +440,6 @@ pruning() {
     clean
 }
 
-# One of the records is gone: what stands behind it was built on another execution.
 e2e_case second-build second_build
 e2e_case touched touched
 e2e_case changed-byte changed_byte
