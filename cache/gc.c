@@ -217,27 +217,58 @@ struct orphan {
 	uint64_t size;
 };
 
+/*
+ * The layer is gone with the last of its forms, and its snapshots with it: 1
+ * and their size, else 0.
+ */
+static int
+is_last_form(struct cas_store *s, const struct stv_digest *diff_id,
+	     uint64_t *ret_size, struct stv_err **err)
+{
+	sqlite3_stmt *st = cas_db_stmt(
+		s,
+		"SELECT (SELECT COALESCE(SUM(size), 0) FROM snapshot"
+		"  WHERE diff_id = ?1)"
+		" WHERE NOT EXISTS (SELECT 1 FROM layer WHERE diff_id = ?1)",
+		err);
+	int r;
+
+	if (st == NULL)
+		return -1;
+	cas_db_bind_digest(st, 1, diff_id);
+	r = cas_db_step(s, st, err);
+	if (r == 1)
+		*ret_size = (uint64_t)sqlite3_column_int64(st, 0);
+	return r;
+}
+
 static int
 delete_layer(struct cas_store *s, struct gc *g, const struct orphan *o,
 	     struct stv_err **err)
 {
 	sqlite3_stmt *st = cas_db_stmt(
 		s, "DELETE FROM layer WHERE diff_id = ?1 AND blob = ?2", err);
+	uint64_t snapshots = 0;
+	int r;
 
 	if (st == NULL)
 		return -1;
 	cas_db_bind_digest(st, 1, &o->diff_id);
 	cas_db_bind_digest(st, 2, &o->blob);
-	note_digest(g, CAS_GC_LAYER, &o->diff_id, o->size);
+	if (cas_db_run(s, st, err) < 0)
+		return -1;
+	r = is_last_form(s, &o->diff_id, &snapshots, err);
+	g->freed += o->size + snapshots;
+	if (r != 1)
+		return r;
+	note_digest(g, CAS_GC_LAYER, &o->diff_id, o->size + snapshots);
 	g->result->n_layers++;
-	g->freed += o->size;
-	return cas_db_run(s, st, err);
+	return 0;
 }
 
-/* The forms of layers that nothing needs, with their snapshots' sizes. */
+/* The forms of layers that nothing needs. */
 #define ORPHAN                                                                 \
-	"SELECT diff_id, blob, blob_size + (SELECT COALESCE(SUM(size), 0)"     \
-	" FROM snapshot n WHERE n.diff_id = l.diff_id) FROM layer l"           \
+	"SELECT diff_id, blob, blob_size FROM layer l"                         \
 	" WHERE NOT EXISTS (SELECT 1 FROM record r"                            \
 	"  WHERE r.diff_id = l.diff_id)"                                       \
 	" AND NOT EXISTS (SELECT 1 FROM image_blob b WHERE b.blob = l.blob)"

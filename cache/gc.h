@@ -18,10 +18,11 @@ struct stv_err;	  /* core/err.h */
 
 /* What a collection removed, one call for each. */
 enum cas_gc_kind {
-	CAS_GC_TAG,	  /* name: the tag in its normal form */
-	CAS_GC_IMAGE,	  /* name: its config digest, "sha256:..." */
-	CAS_GC_RECORD,	  /* name: the step's, as cas_record_put() got it */
-	CAS_GC_LAYER,	  /* name: its diff ID; size: blob and snapshot */
+	CAS_GC_TAG,    /* name: the tag in its normal form */
+	CAS_GC_IMAGE,  /* name: its config digest, "sha256:..." */
+	CAS_GC_RECORD, /* name: the step's, as cas_record_put() got it */
+	/* all its forms; name: its diff ID; size: last form and snapshots */
+	CAS_GC_LAYER,
 	CAS_GC_SNAPSHOT,  /* name: of the directory; size */
 	CAS_GC_CACHEMOUNT /* name: for people (a RUN's cache mount); size */
 };

@@ -444,3 +444,22 @@ Test(gc, every_form_of_a_layer_lives_as_long_as_its_image)
 	cr_expect(stv_digest_equal(&got.blob, &l.blob));
 	cr_expect_not(cas_blob_has(store, &plain));
 }
+
+Test(gc, a_layer_of_several_forms_goes_once)
+{
+	struct stv_digest plain = scratch_layer(store, "one");
+	struct cas_layer l = {.diff_id = plain, .blob_size = 3};
+	struct said said = {.n = 0};
+	struct stv_err *err = NULL;
+	struct cas_gc_result got;
+
+	l.blob = scratch_blob(store, "ONE");
+	ok(cas_layer_put(store, &l, &err), err);
+	make_snapshot("s", &plain, 1);
+	got = collect((struct cas_gc_opts){.on_removed = say, .arg = &said});
+	cr_expect_not(has_layer(&plain));
+	cr_expect_eq(got.n_layers, 1);
+	cr_assert_eq(said.n, 2);
+	cr_expect_eq(said.kind[0], CAS_GC_LAYER);
+	cr_expect_eq(said.kind[1], CAS_GC_SNAPSHOT);
+}
