@@ -38,8 +38,10 @@ struct check_input {
 
 /*
  * cmd_check_begin(in, diags, ret, err): df_lint_new() and df_lint_run() with
- * the store behind the hooks. Owns:    *ret, df_lint_free().  Borrows: ${in}
- * and ${diags} until then. Errors:  STV_E_CHECK: a bad "# check=" line.
+ * the store behind the hooks.
+ * Owns:    *ret, df_lint_free().
+ * Borrows: ${in} and ${diags} until then.
+ * Errors:  STV_E_CHECK: a bad "# check=" line.
  */
 int cmd_check_begin(const struct check_input *in, struct stv_diags *diags,
 		    struct df_lint **ret, struct stv_err **err);
@@ -55,13 +57,16 @@ void cmd_check_files(struct df_lint *l, const struct check_input *in,
 
 /*
  * cmd_check_image(l, in, name, err): what the layers of the image ${name},
- * which was built from the file, store more than once. Errors: STV_E_NOT_FOUND,
- * STV_E_IO.
+ * which was built from the file, store more than once.
+ * Errors: STV_E_NOT_FOUND, STV_E_IO.
  */
 int cmd_check_image(struct df_lint *l, const struct check_input *in,
 		    const char *name, struct stv_err **err);
 
-/* cmd_check_text(d, src, ret): the findings as text, and how many there are. */
+/*
+ * cmd_check_text(d, src, name, has_color, ret): the findings as text, and
+ * that the file ${name} was checked with how many of them.
+ */
 void cmd_check_text(const struct stv_diags *d, const struct stv_sources *src,
 		    const char *name, bool has_color, struct stv_buf *ret);
 

@@ -18,8 +18,9 @@ struct cmd_targets {
  * cmd_targets_make(stages, tags, ret, err): the stages of --target in order,
  * else the last stage where a tag is for it or there is nothing else; then
  * those that a tag of the form NAME=STAGE names.  A tag without a stage is for
- * the only --target, or for the last stage. Owns:   cmd_targets_fini(), also
- * after a failure. Errors: STV_E_USAGE.
+ * the only --target, or for the last stage.
+ * Owns:   cmd_targets_fini(), also after a failure.
+ * Errors: STV_E_USAGE.
  */
 int cmd_targets_make(const struct stv_strs *stages, const struct stv_strs *tags,
 		     struct cmd_targets *ret, struct stv_err **err);
