@@ -142,12 +142,11 @@ take_secrets(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
-static int
-take_platform(const struct build_values *v, struct build_request *r,
-	      struct stv_err **err)
+int
+cmd_request_platform(const char *text, struct stv_platform *ret,
+		     struct stv_err **err)
 {
-	const char *s = v->platform != NULL ? v->platform
-					    : getenv("DOCKER_DEFAULT_PLATFORM");
+	const char *s = text != NULL ? text : getenv("DOCKER_DEFAULT_PLATFORM");
 
 	if (s == NULL || *s == '\0')
 		return 0;
@@ -155,10 +154,17 @@ take_platform(const struct build_values *v, struct build_request *r,
 		return stv_fail(err, STV_E_USAGE,
 				"--platform with several values is not "
 				"supported yet by this version");
-	if (stv_platform_parse(s, &r->platform, err) < 0)
-		return -1;
-	r->has_platform = true;
-	return 0;
+	return stv_platform_parse(s, ret, err) < 0 ? -1 : 1;
+}
+
+static int
+take_platform(const struct build_values *v, struct build_request *r,
+	      struct stv_err **err)
+{
+	int rc = cmd_request_platform(v->platform, &r->platform, err);
+
+	r->has_platform = rc == 1;
+	return rc < 0 ? -1 : 0;
 }
 
 /* Words of other builders mean "choose" (DESIGN.md, Errors). */

@@ -73,6 +73,15 @@ bool cmd_request_flag(const struct build_request *r, const char *name);
 int cmd_request_args(const struct stv_strs *args, struct stv_pairs *ret,
 		     struct stv_err **err);
 
+/*
+ * cmd_request_platform(text, ret, err): the value of --platform; NULL has that
+ * of DOCKER_DEFAULT_PLATFORM.
+ * Owns:    *ret, stv_platform_fini().
+ * Returns: 1, or 0 where neither says anything.  Errors: STV_E_USAGE.
+ */
+int cmd_request_platform(const char *text, struct stv_platform *ret,
+			 struct stv_err **err);
+
 /* cmd_request_fini(r): free the members. */
 void cmd_request_fini(struct build_request *r);
 

@@ -414,8 +414,7 @@ make_request(const struct check_values *v, const char *arg, struct cmd_check *c,
 	if (take_argument(arg, c, err) < 0 ||
 	    (v->format != NULL &&
 	     cmd_check_format(v->format, &c->format, err) < 0) ||
-	    (v->platform != NULL &&
-	     stv_platform_parse(v->platform, &c->platform, err) < 0))
+	    cmd_request_platform(v->platform, &c->platform, err) < 0)
 		return -1;
 	rc = cmd_request_args(&v->build_args, &args, err);
 	for (size_t i = 0; i < args.len; i++)

@@ -270,6 +270,17 @@ secrets() {
     done
 }
 
+# docker's variable is the default of --platform here too.
+platforms() {
+    e2e_import busybox
+    printf 'FROM busybox:latest\n' >Dockerfile
+    e2e_exits 1 env DOCKER_DEFAULT_PLATFORM=linux/s390x "$STAVE" check .
+    e2e_has 'variable' "$E2E_OUT" 'InvalidBaseImagePlatform'
+    e2e_exits 1 "$STAVE" check --platform linux/s390x .
+    e2e_exits 2 "$STAVE" check --platform linux/s390x,linux/amd64 .
+    e2e_has 'several' "$E2E_ERR" 'several values'
+}
+
 # A stage that is not there cannot be built.
 no_target() {
     printf 'FROM scratch AS one\nFROM scratch as two\n' >Dockerfile
@@ -333,6 +344,7 @@ suite() {
     e2e_case 'error=true' error_true
     e2e_case 'secrets that a COPY takes' secrets
     e2e_case 'no such target' no_target
+    e2e_case 'platforms' platforms
     e2e_case 'base images' bases
     e2e_case 'what an image stores twice' repeated
 }
