@@ -11,6 +11,7 @@
 #include "core/fsat.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "parser/ignore.h"
 #include "parser/parse.h"
 #include "registry/http.h"
 
@@ -103,6 +104,8 @@ take_source(struct selection *s, const struct df_node *node, size_t order,
 	p->source = &s->names.base;
 	if (!reg_http_is_url(src) &&
 	    (bld_copy_flags_select(node, &spec, &e) < 0 ||
+	     (spec.excludes.len > 0 &&
+	      df_ignore_from_patterns(&spec.excludes, &p->exclude, &e) < 0) ||
 	     bld_plan_select(p, src, &e) < 0))
 		stv_err_free(e);
 	for (size_t i = 0; i < p->items.len; i++)

@@ -508,6 +508,18 @@ END
         $'out.d/k/a.txt\nout.d/k/keep.o\nout.d/s/a.c\nout.d/s/b.c\nout.d/s/x.o'
 }
 
+# What --exclude leaves out is not sent; its patterns are relative to the source.
+explain_exclude() {
+    context
+    mkdir -p ctx/d/k
+    touch ctx/d/a ctx/d/k/b
+    printf 'FROM scratch\nCOPY --exclude=k/b d /d\nCOPY --parents --exclude=d/a d /p\n' >ctx/Dockerfile
+    e2e_same 'first' "$("$STAVE" explain-ignore --format json ctx d | jq -r 'select(.type == "file") |
+        .path + " " + (.instructions | map(.place) | join(" "))')" $'d/a ctx/Dockerfile:2\nd/k/b ctx/Dockerfile:3'
+    "$STAVE" build -o out.d ctx 2>/dev/null
+    e2e_same 'files of the image' "$(cd out.d && find . -type f | sort)" $'./d/a\n./p/d/k/b'
+}
+
 e2e_case why-image why_image
 e2e_case why-failed why_failed
 e2e_case why-context why_context
@@ -518,4 +530,5 @@ e2e_case plain-and-tty plain_and_tty
 e2e_case hostile-names hostile_names
 e2e_case old-store old_store
 e2e_case explain-ignore explain_ignore
+e2e_case explain-exclude explain_exclude
 e2e_summary e2e-why
