@@ -70,12 +70,15 @@ static void
 why(struct ui *ui, const struct ui_step *s, const struct stv_event *ev)
 {
 	stv_auto_buf name = STV_BUF_INIT(STV_MAX_LINE);
+	stv_auto_buf all = STV_BUF_INIT(STV_MAX_LINE * 8);
+	bool is_cut;
 
 	if (ev->name != NULL)
 		ui_text_name(ev->name, &name);
+	is_cut = ui_text_fit(stv_buf_str(&name), SIZE_MAX, &all) > NAME_CELLS;
 	stv_buf_addf(&ui->out, "#%u ", s->id);
 	(void)ui_text_fit(stv_buf_str(&name), NAME_CELLS, &ui->out);
-	stv_buf_addf(&ui->out, "%s %s: ", name.len > NAME_CELLS ? "..." : "",
+	stv_buf_addf(&ui->out, "%s %s: ", is_cut ? "..." : "",
 		     ui_is_again(ev) ? "runs again" : "runs");
 	ui_text_name(ev->text, &ui->out);
 	stv_buf_addc(&ui->out, '\n');

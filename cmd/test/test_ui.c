@@ -87,6 +87,41 @@ Test(ui, plain_is_as_dockers)
 	screen_close(&s);
 }
 
+/* Cells count and not bytes: what is there as a whole is not cut. */
+Test(ui, plain_cuts_a_long_name_only)
+{
+	static const char *const names[][2] = {
+		{"COPY ääääääääääääääääääääääääääääääää /x",
+		 "COPY ääääääääääääääääääääääääääääääää /x runs again: why"},
+		{"RUN 56789012345678901234567890123456789012345678901234567890",
+		 "RUN 56789012345678901234567890123456789012345678901234567890 "
+		 "runs again: why"},
+		{"RUN 567890123456789012345678901234567890123456789012345678901",
+		 "RUN 56789012345678901234567890123456789012345678901234567890"
+		 "... runs again: why"},
+	};
+
+	for (size_t i = 0; i < STV_ARRAY_LEN(names); i++) {
+		struct stv_event ev = {.kind = STV_EV_STEP_STARTED,
+				       .step = 1,
+				       .n_steps = 1,
+				       .position = 1,
+				       .name = names[i][0],
+				       .text = "why",
+				       .text_len = 3};
+		struct stv_listener *l;
+		struct screen s;
+
+		screen_open(&s, UI_PLAIN, false);
+		l = ui_listener(s.ui);
+		ev.time_ns = s.now;
+		l->on_event(l, &ev);
+		cr_expect_not_null(strstr(stv_buf_str(&s.out), names[i][1]),
+				   "%s", stv_buf_str(&s.out));
+		screen_close(&s);
+	}
+}
+
 Test(ui, plain_says_cached)
 {
 	struct screen s;
