@@ -90,6 +90,7 @@ _stave_values() {
 		case $_stave_command in
 		save) echo 'oci docker' ;;
 		check) echo 'text json sarif' ;;
+		parse | why | explain-ignore) echo 'json' ;;
 		*) echo 'json table' ;;
 		esac
 		;;
