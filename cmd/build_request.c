@@ -204,6 +204,13 @@ take_progress(const struct build_values *v, struct build_request *r,
 	const char *s = v->progress;
 
 	if (v->is_quiet) {
+		if (s != NULL && ui_mode_parse(s, &r->ui, err) < 0)
+			return -1;
+		if (r->ui != UI_AUTO && r->ui != UI_QUIET)
+			return stv_fail(err, STV_E_USAGE,
+					"--quiet and --progress=%s cannot both "
+					"be",
+					s);
 		r->ui = UI_QUIET;
 		return 0;
 	}
