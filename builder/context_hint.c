@@ -1,7 +1,9 @@
 /* builder/context_hint.c - why a path is not in the build context. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,41 +65,52 @@ hint_missing(int dir, const char *parent, const char *name,
 	stv_strs_clear(&names);
 }
 
+/* What there is to say of the link ${name}, where it leads to nothing. */
+static char *
+link_hint(int dir, const char *parent, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(dir, name, target, sizeof(target));
+
+	return len < 0 ? NULL
+		       : stv_xasprintf("'%s%s' is a link to '%.*s', which is "
+				       "not in the build context.",
+				       parent, name, (int)len, target);
+}
+
 void
 bld_context_hint(int context_fd, const char *path, struct stv_err **err)
 {
 	stv_auto_fd dir =
 		stv_fsat_open_beneath(context_fd, ".", O_PATH | O_DIRECTORY, 0);
+	stv_auto_free char *link = NULL;
+	bool leads_nowhere = false;
 	const char *rest = path;
 
 	while (dir >= 0 && *rest != '\0') {
-		size_t n = strcspn(rest, "/");
+		size_t n = strcspn(rest, "/"), at = (size_t)(rest - path);
 		stv_auto_free char *name = stv_xstrndup(rest, n);
-		stv_auto_free char *parent =
-			stv_xstrndup(path, (size_t)(rest - path));
-		char target[PATH_MAX];
+		stv_auto_free char *parent = stv_xstrndup(path, at);
+		stv_auto_free char *whole = stv_xstrndup(path, at + n);
 		struct stat st;
-		ssize_t len;
 		int next;
 
 		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			hint_missing(dir, parent, name, err);
 			return;
 		}
-		len = S_ISLNK(st.st_mode)
-			      ? readlinkat(dir, name, target, sizeof(target))
-			      : -1;
-		if (len >= 0) {
-			stv_err_hint(*err,
-				     "'%s%s' is a link to '%.*s', which is not "
-				     "in the build context.",
-				     parent, name, (int)len, target);
-			return;
+		if (S_ISLNK(st.st_mode)) {
+			free(link);
+			link = link_hint(dir, parent, name);
 		}
+		next = stv_fsat_open_in_root(context_fd, whole,
+					     O_PATH | O_DIRECTORY, 0);
+		leads_nowhere = next < 0 && errno != ENOTDIR;
 		rest += n + (rest[n] == '/');
-		next = openat(dir, name,
-			      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		(void)close(dir);
 		dir = next;
 	}
+	/* Where all is there, what a link leads to is left out. */
+	if (link != NULL && (leads_nowhere || *rest == '\0'))
+		stv_err_hint(*err, "%s", link);
 }

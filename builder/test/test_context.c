@@ -84,10 +84,18 @@ Test(context, what_is_missing_has_a_hint)
 
 	open_tree(&b);
 	ctx_link(&b, "current", "gone/1");
+	ctx_link(&b, "linked", "/d/k");
+	ctx_link(&b, "file", "a.txt");
 	expect_hint(&b, "A.TXT /a", "/A.TXT", "There is 'a.txt'");
 	expect_hint(&b, "secrets /s", "/secrets", "There is 'secret'");
 	expect_hint(&b, "d/k/a.txz /s", "/d/k/a.txz", "There is 'd/k/a.txt'");
 	expect_hint(&b, "current/x /s", "/current/x", "link to 'gone/1'");
+	/* A link that leads somewhere is not what is wrong. */
+	expect_hint(&b, "linked/b.txz /s", "/linked/b.txz",
+		    "There is 'linked/b.txt'");
+	expect_hint(&b, "linked/nothing-like-it /s", "/linked/nothing-like-it",
+		    NULL);
+	expect_hint(&b, "file/x /s", "/file/x", NULL);
 	expect_hint(&b, "../elsewhere /s", "/elsewhere", "outside of it");
 	expect_hint(&b, "d/nothing-like-it /s", "/d/nothing-like-it", NULL);
 	/* Below a file, nothing can be proposed. */
@@ -119,8 +127,10 @@ Test(context, a_link_to_what_is_left_out_leads_nowhere)
 
 	open_tree(&b);
 	ctx_link(&b, "l", "secret");
-	bench_ignore(&b, "secret\n");
-	expect_copy_fails(&b, "l /s", "/l");
+	ctx_link(&b, "ld", "d");
+	bench_ignore(&b, "secret\nd\n");
+	expect_hint(&b, "l /s", "/l", "link to 'secret'");
+	expect_hint(&b, "ld/x /s", "/ld/x", "link to 'd'");
 	bench_end(&b);
 }
 
