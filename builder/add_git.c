@@ -100,6 +100,9 @@ bld_add_git(struct bld_copy_plan *p, const char *src, struct stv_err **err)
 	g->store = p->spec->store;
 	g->tree.fd = -1;
 	rc = bld_git_ref_parse(src, &g->ref, err);
+	/* It stands in a Dockerfile, not on the command line. */
+	if (rc < 0)
+		stv_err_set_code(*err, STV_E_CHECK);
 	/* That form may be a file of the context as well. */
 	if (rc == 1 && g->ref.is_bare)
 		rc = 0;

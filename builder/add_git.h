@@ -21,8 +21,8 @@ struct stv_hash;   /* core/digest.h */
 /*
  * bld_add_git(p, src, err): add the pick of ${src}.
  * Returns: 1; 0: it is no repository; -1.
- * Errors:  bld_git_resolve()'s; STV_E_CHECK: in a COPY, or flags and URL say
- *          different things.
+ * Errors:  bld_git_resolve()'s; STV_E_CHECK: it is malformed, in a COPY, or
+ *          flags and URL say different things.
  */
 int bld_add_git(struct bld_copy_plan *p, const char *src, struct stv_err **err);
 

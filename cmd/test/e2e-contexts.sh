@@ -504,6 +504,10 @@ add_git() {
     printf 'FROM scratch\nCOPY %s/added.git /x\n' "$U" >ctx/Dockerfile
     e2e_exits 1 "$STAVE" build ctx
     e2e_has "COPY" "$E2E_ERR" "Use ADD for it"
+    # Its mistakes are the Dockerfile's, not the command line's.
+    printf 'FROM scratch\nADD %s/added.git?what=1 /x\n' "$U" >ctx/Dockerfile
+    e2e_exits 1 "$STAVE" build ctx
+    e2e_has "a query" "$E2E_ERR" 'Dockerfile:2:1: error: the repository'
     empty_tmp
 }
 
