@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "core/mem.h"
 #include "parser/words.h"
+#include "registry/http.h"
 
 #include "builder/build_internal.h"
 #include "builder/copy.h"
@@ -204,15 +205,21 @@ write_layer(struct bld_stage *st, const struct transfer *t,
 	return r < 0 ? -1 : r == BLD_COPY_STALE;
 }
 
-/* Keys are kept: a repository stands there without its password. */
+/*
+ * Keys are kept: what is fetched stands there without a password.  What it gave
+ * is in the key by its content or its commit.
+ */
 static void
 key_source(struct key *key, const char *src)
 {
 	bld_auto_git_ref ref = {0};
 	struct stv_err *ignored = NULL;
+	stv_auto_free char *shown = NULL;
 
 	if (bld_git_ref_parse(src, &ref, &ignored) == 1 && !ref.is_bare)
 		src = ref.shown;
+	else if (reg_http_is_url(src))
+		src = shown = reg_http_redact(src);
 	stv_err_clear(&ignored);
 	key_add_str(key, "source", src);
 }

@@ -438,6 +438,17 @@ END
     e2e_has "git's environment" "$(cat seen)" GIT_TERMINAL_PROMPT=0
 }
 
+url_without_password() { # what a key keeps of a URL
+    mkdir ctx
+    printf 'FROM scratch\nARG A\nARG B\nADD %s/file.txt?t=$B$A /x\n' "${E2E_HTTP/:\/\//://me:\$A\$B@}" >ctx/Dockerfile
+    e2e_exits 0 "$STAVE" build --build-arg A=first --build-arg B=second ctx
+    # Each alone is there, as the value of a variable.
+    grep -qaF second .store/meta.db* || e2e_fail "there is no key"
+    grep -qaE 'firstsecond|secondfirst' .store/meta.db* && e2e_fail "a password is in the database"
+    e2e_exits 0 "$STAVE" build --build-arg A=first --build-arg B=second ctx
+    e2e_same "steps of the second build" "$(steps .e2e-err)" 0
+}
+
 git_missing() {
     local real
     real=$(realpath "$STAVE")
@@ -674,6 +685,7 @@ e2e_case git-keep git_keep
 e2e_case git-submodules git_submodules
 e2e_case git-hostile git_hostile
 e2e_case git-sees-little git_sees_little
+e2e_case url-without-password url_without_password
 e2e_case git-missing git_missing
 e2e_case git-time git_time
 e2e_case git-killed kill_ends_git KILL
