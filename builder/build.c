@@ -173,17 +173,26 @@ finish_target(struct bld_build *b, size_t i, struct bld_result *ret,
 	return 0;
 }
 
+void
+bld_keep_index(struct bld_build *b, struct bld_context *ctx)
+{
+	struct stv_err *e = NULL;
+
+	if (ctx != NULL && bld_context_save(ctx, &e) < 0)
+		stv_emitf(b->o->listener, STV_EV_WARNING,
+			  "the context's index cannot be kept: %s",
+			  stv_err_msg(e));
+	stv_err_clear(&e);
+}
+
 static int
 finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 {
 	struct stv_err *e = NULL;
 
 	warn_unused(b);
-	if (b->context != NULL && bld_context_save(b->context, &e) < 0)
-		stv_emitf(b->o->listener, STV_EV_WARNING,
-			  "the context's index cannot be kept: %s",
-			  stv_err_msg(e));
-	stv_err_clear(&e);
+	bld_keep_index(b, b->context);
+	bld_named_keep(b);
 	if (cas_record_touch(b->o->store, b->touched.v, b->touched.len, &e) < 0)
 		stv_err_clear(&e); /* only when they were used is not known */
 	for (size_t i = 0; i < b->targets.len; i++)

@@ -171,6 +171,12 @@ void bld_build_init(struct bld_build *b, const struct bld_opts *o);
 /* bld_build_context(b, err): parse the ignore file and open the context. */
 int bld_build_context(struct bld_build *b, struct stv_err **err);
 
+/*
+ * bld_keep_index(b, ctx): save the index of ${ctx} (NULL is ok), so that the
+ * next build reads only what changed; a failure is told and no more.
+ */
+void bld_keep_index(struct bld_build *b, struct bld_context *ctx);
+
 /* bld_build_fini(b): free what it holds; its threads have ended. */
 void bld_build_fini(struct bld_build *b);
 
@@ -439,6 +445,9 @@ int bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
  */
 int bld_named_init(struct bld_build *b, struct stv_err **err);
 void bld_named_fini(struct bld_build *b);
+
+/* bld_named_keep(b): bld_keep_index() for those that were opened. */
+void bld_named_keep(struct bld_build *b);
 
 /*
  * bld_named_find(b, name, platform, ret, err): does a named context stand for

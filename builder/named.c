@@ -157,6 +157,13 @@ bld_named_fini(struct bld_build *b)
 	stv_vec_fini(&b->named);
 }
 
+void
+bld_named_keep(struct bld_build *b)
+{
+	for (size_t i = 0; i < b->named.len; i++)
+		bld_keep_index(b, b->named.v[i]->context);
+}
+
 /* The one for this platform comes before the one for any. */
 static struct bld_named *
 find(const struct bld_build *b, const char *name, const char *platform)

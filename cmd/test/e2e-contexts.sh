@@ -561,6 +561,20 @@ named_together() { # many stages that want the same one fetch it once
     e2e_same "requests" "$(($(requests shared) - before))" 2
 }
 
+named_index() { # files of a named directory are read once
+    mkdir main nc
+    echo a >nc/file
+    printf 'FROM scratch\nCOPY --from=nc . /\n' >main/Dockerfile
+    sleep 2.1 # what is younger is not remembered
+    e2e_exits 0 "$STAVE" build --build-context nc=nc main
+    e2e_has "the index" "$(cat .store/context/* | tr -d '\0')" file
+    e2e_exits 0 "$STAVE" build --build-context nc=nc main
+    e2e_same "steps of the second build" "$(steps .e2e-err)" 0
+    echo b >nc/file
+    tree --build-context nc=nc main
+    e2e_same "after a change" "$(tar xOf tree.tar file)" b
+}
+
 named_platform() {
     mkdir any arm main
     echo any >any/f
@@ -694,6 +708,7 @@ e2e_case add-git add_git
 e2e_case add-interrupted add_interrupted
 e2e_case named-kinds named_kinds
 e2e_case named-together named_together
+e2e_case named-index named_index
 e2e_case named-platform named_platform
 e2e_case named-layout named_layout
 e2e_case named-layout-platforms named_layout_platforms
