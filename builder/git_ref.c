@@ -257,6 +257,19 @@ check_checksum(const struct bld_git_ref *r, struct stv_err **err)
 	return 0;
 }
 
+/* git reads user and password in lines. */
+static int
+check_userinfo(const struct bld_git_ref *r, struct stv_err **err)
+{
+	const char *s = r->userinfo == NULL ? "" : r->userinfo;
+	stv_auto_free char *plain = bld_git_decode(s, strlen(s), false);
+
+	if (plain == NULL || has_control(plain))
+		return bld_git_ref_wrong(err, r,
+					 "user or password are malformed");
+	return 0;
+}
+
 /* Password and user of an http URL never stand on a command line. */
 static void
 take_remote(struct bld_git_ref *r, const struct parts *p)
@@ -286,6 +299,8 @@ fill(struct bld_git_ref *r, const struct parts *p, struct stv_err **err)
 	if (has_control(p->base) || (p->query != NULL && has_control(p->query)))
 		return bld_git_ref_wrong(err, r,
 					 "there are control characters in it");
+	if (check_userinfo(r, err) < 0)
+		return -1;
 	if ((p->fragment != NULL &&
 	     bld_git_ref_fragment(r, p->fragment, err) < 0) ||
 	    (p->query != NULL && bld_git_ref_query(r, p->query, err) < 0))

@@ -28,24 +28,41 @@ set(struct config *c, const char *name, const char *value)
 	c->n++;
 }
 
-/* User and password of the URL, for its own server only. */
+/*
+ * User and password of the URL, for its own server only: git asks a helper for
+ * them when that one wants them, and gives them to no other one that it leads
+ * to.  (A header, http.*.extraHeader, would go there too.)  The helper takes
+ * them from where our configuration is: the environment.
+ */
 static void
 set_login(struct config *c, const struct bld_git_ref *r)
 {
-	stv_auto_buf value = STV_BUF_INIT((size_t)64 << 10);
-	stv_auto_free char *name = NULL, *login = NULL, *plain = NULL;
+	stv_auto_free char *name = NULL, *user = NULL, *password = NULL;
+	stv_auto_free char *helper = NULL;
+	const char *colon, *host;
 
 	if (r->userinfo == NULL)
 		return;
-	name = stv_xasprintf("http.%s.extraHeader", r->remote);
-	login = stv_xasprintf("%s%s", r->userinfo,
-			      strchr(r->userinfo, ':') == NULL ? ":" : "");
-	plain = bld_git_decode(login, strlen(login), false);
-	if (plain == NULL)
-		return;
-	stv_buf_adds(&value, "Authorization: Basic ");
-	stv_buf_add_base64(&value, plain, strlen(plain));
-	set(c, name, stv_buf_str(&value));
+	/* Of the server: submodules lie there too. */
+	host = strstr(r->remote, "://") + 3;
+	name = stv_xasprintf("credential.%.*s.helper",
+			     (int)(host + strcspn(host, "/") - r->remote),
+			     r->remote);
+	colon = strchrnul(r->userinfo, ':');
+	user = bld_git_decode(r->userinfo, (size_t)(colon - r->userinfo),
+			      false);
+	colon += *colon == ':';
+	password = bld_git_decode(colon, strlen(colon), false);
+	if (user == NULL || password == NULL)
+		return; /* bld_git_ref_parse() refuses it */
+	helper = stv_xasprintf("!f() { test \"$1\" != get || printf "
+			       "'username=%%s\\npassword=%%s\\n' "
+			       "\"$GIT_CONFIG_VALUE_%u\" "
+			       "\"$GIT_CONFIG_VALUE_%u\"; }; f",
+			       c->n, c->n + 1);
+	set(c, "stave.user", user);
+	set(c, "stave.password", password);
+	set(c, name, helper);
 }
 
 /* What the user's environment says about the way to the network. */

@@ -199,6 +199,8 @@ static const struct {
 	{"https://h/x.git?ref=HEAD@%7b1%7d", "invalid git ref"},
 	{"git@h:x\ny", "control characters"},
 	{"https://h/a\tb.git", "control characters"},
+	{"https://me:a%0Ab@h/x.git", "user or password"},
+	{"https://me:%zz@h/x.git", "user or password"},
 };
 
 Test(git_ref, what_is_wrong_is_said)

@@ -438,6 +438,16 @@ END
     e2e_has "git's environment" "$(cat seen)" GIT_TERMINAL_PROMPT=0
 }
 
+git_login() { # what is behind the login, submodules beside it too; nothing of it for a server that it leads to
+    repo_with_module
+    tree "http://me:pa%25ss@$H/private/super.git"
+    e2e_has "a submodule of the same server" "$(cat tree)" lib/sub/other
+    e2e_exits 4 "$STAVE" build "http://me:wrong@$H/private/super.git"
+    tree --no-cache "http://me:pa%25ss@$H/moved/module.git"
+    e2e_exits 2 "$STAVE" build "http://me:a%0Ab@$H/private/super.git"
+    empty_tmp
+}
+
 url_without_password() { # what a key keeps of a URL
     mkdir ctx
     printf 'FROM scratch\nARG A\nARG B\nADD %s/file.txt?t=$B$A /x\n' "${E2E_HTTP/:\/\//://me:\$A\$B@}" >ctx/Dockerfile
@@ -699,6 +709,7 @@ e2e_case git-keep git_keep
 e2e_case git-submodules git_submodules
 e2e_case git-hostile git_hostile
 e2e_case git-sees-little git_sees_little
+e2e_case git-login git_login
 e2e_case url-without-password url_without_password
 e2e_case git-missing git_missing
 e2e_case git-time git_time

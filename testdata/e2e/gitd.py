@@ -3,6 +3,8 @@
 
     /smart/REPO     git's own protocol, by 'git http-backend'
     /private/REPO   the same for the user "me" with the password "pa%ss" only
+    /moved/REPO     leads to /open/REPO of another name of this machine
+    /open/REPO      as smart, but whoever sends a password is turned away
     /dumb/REPO      files as they lie there (after 'git update-server-info')
 """
 import base64
@@ -55,6 +57,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.dumb("/" + rest)
         elif kind == "private" and self.headers.get("Authorization") != LOGIN:
             self.reply(401, [("WWW-Authenticate", 'Basic realm="x"')], b"")
+        elif kind == "moved":
+            self.reply(301, [("Location", "http://localhost:%d/open/%s?%s" % (server.server_port, rest, query))], b"")
+        elif kind == "open" and self.headers.get("Authorization") is not None:
+            self.close_connection = True
+            self.reply(403, [], b"")
         else:
             self.smart("/" + rest, query)
 
