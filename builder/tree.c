@@ -83,7 +83,7 @@ copy_bytes(struct writer *w, int from, uint64_t offset, uint64_t size, int to,
 		if (n < 0 && errno != ENOSPC && errno != EDQUOT) {
 			if (w->buf == NULL)
 				w->buf = stv_xmalloc(COPY_SIZE);
-			n = pread(from, w->buf, want, at);
+			n = stv_pread_all(from, w->buf, want, (uint64_t)at);
 			if (n > 0 && stv_write_all(to, w->buf, (size_t)n) < 0)
 				n = -1;
 			at += n > 0 ? n : 0;
