@@ -208,6 +208,15 @@ fill_plan(struct bld_copy_plan *p, struct stv_err **err)
 }
 
 int
+bld_plan_exclude(struct bld_copy_plan *p, struct stv_err **err)
+{
+	if (p->spec->excludes.len > 0 &&
+	    df_ignore_from_patterns(&p->spec->excludes, &p->exclude, err) < 0)
+		return stv_wrap(err, "--exclude");
+	return 0;
+}
+
+int
 bld_copy_plan(const struct bld_copy_spec *spec, struct bld_copy_plan **ret,
 	      struct stv_err **err)
 {
@@ -219,10 +228,7 @@ bld_copy_plan(const struct bld_copy_spec *spec, struct bld_copy_plan **ret,
 	else if (spec->context != NULL)
 		p->source = bld_context_source(spec->context);
 	p->dest = bld_path_dest(spec->workdir, spec->dest, &p->is_dest_dir);
-	if (spec->excludes.len > 0 &&
-	    df_ignore_from_patterns(&spec->excludes, &p->exclude, err) < 0)
-		return stv_wrap(err, "--exclude");
-	if (fill_plan(p, err) < 0)
+	if (bld_plan_exclude(p, err) < 0 || fill_plan(p, err) < 0)
 		return -1;
 	*ret = stv_steal(&p);
 	return 0;

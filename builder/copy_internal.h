@@ -65,6 +65,12 @@ struct bld_copy_plan {
 char *bld_plan_item_path(const struct bld_copy_plan *p, size_t item);
 
 /*
+ * bld_plan_exclude(p, err): take over --exclude, before anything is selected.
+ * Errors: STV_E_SYNTAX: a malformed pattern.
+ */
+int bld_plan_exclude(struct bld_copy_plan *p, struct stv_err **err);
+
+/*
  * bld_plan_select(p, src, err): add the picks of one source that is no URL.
  * In copy_select.c.
  */

@@ -11,7 +11,6 @@
 #include "core/fsat.h"
 #include "core/limits.h"
 #include "core/mem.h"
-#include "parser/ignore.h"
 #include "parser/parse.h"
 #include "registry/http.h"
 
@@ -104,9 +103,7 @@ take_source(struct selection *s, const struct df_node *node, size_t order,
 	p->source = &s->names.base;
 	if (!reg_http_is_url(src) &&
 	    (bld_copy_flags_select(node, &spec, &e) < 0 ||
-	     (spec.excludes.len > 0 &&
-	      df_ignore_from_patterns(&spec.excludes, &p->exclude, &e) < 0) ||
-	     bld_plan_select(p, src, &e) < 0))
+	     bld_plan_exclude(p, &e) < 0 || bld_plan_select(p, src, &e) < 0))
 		stv_err_free(e);
 	for (size_t i = 0; i < p->items.len; i++)
 		*stv_vec_push(&s->taken) = (struct taken){
