@@ -139,6 +139,7 @@ struct bld_build {
 	struct stv_strs global_env; /* global ARGs and automatic ones */
 	struct stv_strs auto_args;  /* TARGETPLATFORM=..., always there */
 	struct stv_strs used_args;  /* names of build args that were taken */
+	size_t n_expanded; /* bytes of all expansions: STV_MAX_EXPANDED_TOTAL */
 	STV_VEC(size_t) targets; /* their stages, in the order of the options */
 	struct bld_context *context;
 	pthread_mutex_t context_lock; /* taken without the other one held */

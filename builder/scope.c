@@ -40,12 +40,13 @@ lookup(void *arg, const char *name)
 }
 
 static struct df_expander
-expander(const struct bld_build *b, struct stv_strs *env)
+expander(struct bld_build *b, struct stv_strs *env)
 {
 	return (struct df_expander){
 		.escape = b->o->file->escape,
 		.lookup = lookup,
 		.arg = env,
+		.shared = &b->n_expanded,
 	};
 }
 

@@ -11,6 +11,7 @@
 #include "core/fsat.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "parser/ignore.h"
 #include "parser/parse.h"
 #include "registry/http.h"
 

@@ -548,11 +548,17 @@ expand(struct df_expander *x, const char *text, struct words *words,
 		.raw_escapes = (x->flags & DF_EXPAND_RAW_ESCAPES) != 0,
 		.err = err,
 	};
+	size_t total;
 
 	if (expand_until(&s, '\0', s.raw_escapes, words, out) < 0)
 		return -1;
 	x->total += out->len;
-	if (x->total > STV_MAX_EXPANDED_TOTAL)
+	if (x->shared != NULL)
+		total = __atomic_add_fetch(x->shared, out->len,
+					   __ATOMIC_RELAXED);
+	else
+		total = x->total;
+	if (total > STV_MAX_EXPANDED_TOTAL)
 		return stv_fail(err, STV_E_LIMIT,
 				"all expanded text together is larger than %zu "
 				"bytes",

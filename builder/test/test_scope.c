@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/buf.h"
+#include "core/cleanup.h"
 #include "core/oci.h"
 
 #include "builder/test/build_rig.h"
@@ -114,5 +116,23 @@ Test(scope, a_run_sees_arguments_and_proxies)
 	stv_strs_add(&w.o.build_args, "A=given");
 	works_ok(&w, SYS "ARG A=own\nENV B=2\nRUN test $A$B = given2\n");
 	cr_expect_eq(w.result.n_executed, 0, "%s", stv_buf_str(&w.log));
+	works_close(&w);
+}
+
+/* THREATS D09: a little text that becomes much. */
+Test(scope, all_expanded_text_together_is_bounded)
+{
+	stv_auto_buf text = STV_BUF_INIT((size_t)1 << 20);
+	struct works w;
+
+	works_open(&w);
+	stv_buf_adds(&text, "FROM scratch\nARG A=0123456789abcdef\n");
+	for (int i = 0; i < 15; i++)
+		stv_buf_adds(&text, "ARG A=$A$A\n");
+	/* Half a MiB each, and none of it gets into the config. */
+	for (int i = 0; i < 40; i++)
+		stv_buf_addf(&text, "ARG B%d=$A\n", i);
+	works_fails(&w, stv_buf_str(&text), STV_E_LIMIT,
+		    "all expanded text together");
 	works_close(&w);
 }
