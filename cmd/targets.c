@@ -119,17 +119,21 @@ int
 cmd_targets_make(const struct stv_strs *stages, const struct stv_strs *tags,
 		 struct cmd_targets *ret, struct stv_err **err)
 {
-	for (size_t i = 0; i < stages->len; i++) {
-		if (*stages->v[i] == '\0')
-			return stv_fail(err, STV_E_USAGE, "--target is empty");
-		(void)get(ret, stages->v[i]);
-	}
-	if (stages->len == 0 && (tags->len == 0 || has_plain_tag(tags)))
+	struct stv_strs named = {0};
+	int rc = 0;
+
+	/* Docker's: scripts write --target "$T". */
+	for (size_t i = 0; i < stages->len; i++)
+		if (*stages->v[i] != '\0')
+			stv_strs_add(&named, stages->v[i]);
+	for (size_t i = 0; i < named.len; i++)
+		(void)get(ret, named.v[i]);
+	if (named.len == 0 && (tags->len == 0 || has_plain_tag(tags)))
 		(void)get(ret, NULL);
-	for (size_t i = 0; i < tags->len; i++)
-		if (add_tag(tags->v[i], stages, ret, err) < 0)
-			return -1;
-	return 0;
+	for (size_t i = 0; rc == 0 && i < tags->len; i++)
+		rc = add_tag(tags->v[i], &named, ret, err);
+	stv_strs_clear(&named);
+	return rc;
 }
 
 void

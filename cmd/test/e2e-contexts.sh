@@ -448,6 +448,8 @@ git_login() { # what is behind the login, submodules beside it too; nothing of i
     empty_tmp
 }
 
+# The dollars are the Dockerfile's.
+# shellcheck disable=SC2016
 url_without_password() { # what a key keeps of a URL
     mkdir ctx
     printf 'FROM scratch\nARG A\nARG B\nADD %s/file.txt?t=$B$A /x\n' "${E2E_HTTP/:\/\//://me:\$A\$B@}" >ctx/Dockerfile
