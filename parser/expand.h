@@ -42,7 +42,7 @@ struct df_expander {
 	struct stv_strs *used;	/* names that were found are added, each time
 				  they are; or NULL */
 	struct stv_strs *unset; /* names that were not; or NULL */
-	size_t total; /* bytes made so far with this expander (the limit) */
+	size_t total;	/* bytes made so far with this expander (the limit) */
 	size_t *shared; /* those of several, counted atomically; or NULL */
 };
 
