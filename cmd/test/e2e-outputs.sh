@@ -287,7 +287,8 @@ stdout() {
     "$STAVE" build -o type=docker,dest=- -t x ctx 2>/dev/null | tar -t >names
     e2e_has 'names' "$(cat names)" manifest.json
     refused 2 'more than one thing would go to standard output' -o - -o type=oci
-    refused 2 'more than one thing would go to standard output' -q -o -
+    e2e_exits 2 "$STAVE" build -q -o - ctx
+    e2e_has 'quiet' "$E2E_ERR" 'more than one thing would go to standard output'
 }
 
 # Bad places: nothing half is there, what was there stays.
