@@ -56,6 +56,17 @@ diag_fini(struct stv_diag *f)
 	*f = (struct stv_diag){0};
 }
 
+/* Two more; all behind the last one are zero, but for the scratch one. */
+static void
+make_room(struct stv_diags *d)
+{
+	size_t had = d->cap;
+
+	stv_vec_reserve(d, d->len + 2);
+	if (d->cap > had)
+		memset(&d->v[had], 0, (d->cap - had) * sizeof(d->v[0]));
+}
+
 struct stv_diag *
 stv_diags_add(struct stv_diags *d, enum stv_severity severity,
 	      struct stv_span span, const char *fmt, ...)
@@ -71,12 +82,10 @@ stv_diags_add(struct stv_diags *d, enum stv_severity severity,
 		d->n_warnings++;
 	/* One beyond the maximum is the scratch one that nobody shows. */
 	if (d->len < max) {
-		/* Something may have been dropped since there was no room. */
-		if (d->v != NULL)
-			diag_fini(&d->v[d->len]);
-		stv_vec_reserve(d, d->len + 2);
+		make_room(d);
 		f = &d->v[d->len++];
-		d->v[d->len] = (struct stv_diag){0};
+		/* Something may have been dropped since there was no room. */
+		diag_fini(f);
 	} else {
 		f = &d->v[max];
 		diag_fini(f);
