@@ -9,6 +9,8 @@ bad=0
 complain() { echo "$1"; bad=$((bad + 1)); }
 
 mapfile -t rules < <(grep -oE '\] =[[:space:]]*\{"[A-Za-z]+"' <(tr -d '\n' <$table | sed 's/\t//g') | grep -oE '[A-Za-z]{3,}' | sort)
+# Without a pipe: its writer would be killed where grep ends early, which pipefail takes for "no".
+has() { grep -qx "$1" <<<"$(printf '%s\n' "${rules[@]}")"; }
 [ ${#rules[@]} -gt 0 ] || { echo "check-rules: $table has no rules"; exit 1; }
 for rule in "${rules[@]}"; do
 	grep -qx ".It $rule" man/stave-rules.7 || complain "man/stave-rules.7: no paragraph on $rule"
@@ -20,11 +22,11 @@ for rule in "${rules[@]}"; do
 	grep -q " $rule: " "testdata/lint/$rule/bad.expected" || complain "testdata/lint/$rule/bad does not show it"
 done
 while read -r rule; do
-	printf '%s\n' "${rules[@]}" | grep -qx "$rule" || complain "man/stave-rules.7: there is no rule $rule"
+	has "$rule" || complain "man/stave-rules.7: there is no rule $rule"
 done < <(sed -n '/^\.Sh THE CHECK LINE/q; s/^\.It \([A-Z][A-Za-z]*\)$/\1/p' man/stave-rules.7)
 for d in testdata/lint/*/; do
 	d=$(basename "$d")
-	printf '%s\n' "${rules[@]}" | grep -qx "$d" || complain "testdata/lint/$d: there is no such rule"
+	has "$d" || complain "testdata/lint/$d: there is no such rule"
 done
 # Rules whose row says has_fix, as many as there are corrected texts.
 n=$(grep -c 'has_fix = true' $table)

@@ -430,7 +430,7 @@ END
     for url in 'pa%ss' 'pa%25ss' "$(printf 'me:pa%%ss' | base64)"; do
         e2e_hasnt "what git was told" "$(cat seen)" "$url"
         grep -rqF -- "$url" .store/blobs .store/snapshots .store/toc 2>/dev/null && e2e_fail "'$url' is in an image"
-        tar xOf o.tar | grep -qaF -- "$url" && e2e_fail "'$url' is in the files"
+        grep -qaF -- "$url" <(tar xOf o.tar) && e2e_fail "'$url' is in the files"
         grep -aqF -- "$url" .store/meta.db* && [ "$url" != 'pa%25ss' ] && e2e_fail "'$url' is in the database"
     done
     e2e_hasnt "git's environment" "$(cat seen)" SECRET_OF_OURS
