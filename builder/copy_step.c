@@ -219,9 +219,9 @@ key_source(struct key *key, const char *src)
 	if (bld_git_ref_parse(src, &ref, &ignored) == 1 && !ref.is_bare)
 		src = ref.shown;
 	else if (reg_http_is_url(src))
-		src = shown = reg_http_redact(src);
+		shown = reg_http_redact(src);
 	stv_err_clear(&ignored);
-	key_add_str(key, "source", src);
+	key_add_str(key, "source", shown != NULL ? shown : src);
 }
 
 /* The step's key for what the plan has selected. */
