@@ -64,9 +64,10 @@ reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 	set_default(&h->opts.max_tries, 5);
 	set_default(&h->opts.backoff_ms, 500);
 	set_default(&h->opts.max_retry_after_s, 60);
-	h->easy = curl->p_curl_easy_init();
-	if (h->easy == NULL)
-		STV_BUG("no memory for a connection");
+	if (reg_engine_new(curl, &h->engine, err) < 0) {
+		free(h);
+		return -1;
+	}
 	*ret = h;
 	return 0;
 }
@@ -76,7 +77,7 @@ reg_http_close(struct reg_http *h)
 {
 	if (h == NULL)
 		return;
-	h->curl->p_curl_easy_cleanup(h->easy);
+	reg_engine_free(h->engine);
 	free(h);
 }
 
@@ -215,7 +216,9 @@ fail_transfer(struct exchange *x, int code, struct stv_err **err)
 		return fail(x, STV_E_NET,
 			    "it is at a private address, which is not allowed",
 			    err);
-	if (*reason == '\0')
+	if (x->try.is_stalled)
+		reason = "the server is silent";
+	else if (*reason == '\0')
 		reason = x->h->curl->p_curl_easy_strerror((CURLcode)code);
 	fail(x, STV_E_NET, reason, err);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -478,5 +481,6 @@ reg_http_do(struct reg_http *h, const struct reg_http_request *req,
 	ret->error_body = stv_buf_take(&x.try.error_body);
 	free(x.method);
 	stv_err_free(x.try.why);
+	stv_err_free(x.try.limit);
 	return rc;
 }

@@ -8,14 +8,16 @@
  *	...
  *	reg_http_response_fini(&response); reg_http_close(http);
  *
- * A session keeps connections open between requests.  It belongs to one
- * thread at a time.  What it promises (THREATS C02, C05, C15, C19, C20, D02):
- * only http and https; certificates and host names are always checked; at most
- * five redirects, none from https to http, and nothing secret follows one to
- * another scheme, host or port; a server that stalls, floods or fails is left
- * after a documented time; no message shows a password or a query.
- * Proxies come from the environment by libcurl's rules, additional
- * certificates from SSL_CERT_FILE and SSL_CERT_DIR.
+ * A session keeps connections open between requests, and has a thread for its
+ * transfers (registry/engine.h).  Any number of threads may send requests at
+ * the same time; sinks, bodies and callbacks run in the thread of their
+ *request. What it promises (THREATS C02, C05, C15, C19, C20, D02): only http
+ *and https; certificates and host names are always checked; at most five
+ *redirects, none from https to http, and nothing secret follows one to another
+ *scheme, host or port; a server that stalls, floods or fails is left after a
+ *documented time; no message shows a password or a query. Proxies come from the
+ *environment by libcurl's rules, additional certificates from SSL_CERT_FILE and
+ *SSL_CERT_DIR.
  */
 #ifndef STAVE_REGISTRY_HTTP_H
 #define STAVE_REGISTRY_HTTP_H
@@ -35,16 +37,16 @@ struct reg_http; /* a session */
 
 /* How a session behaves; zero means the default. */
 struct reg_http_opts {
-	const char *user_agent; /* "stave" */
-	uint32_t connect_ms;	/* 30 000: until connected, TLS included */
-	uint32_t stall_s;	/* 60: less than one byte a second so long */
-	uint32_t max_tries;	/* 5, the first one included */
-	uint32_t backoff_ms;	/* 500: before the second try; doubles */
+	const char *user_agent;	    /* "stave" */
+	uint32_t connect_ms;	    /* 30 000: until connected, TLS included */
+	uint32_t stall_s;	    /* 60: no byte moves so long */
+	uint32_t max_tries;	    /* 5, the first one included */
+	uint32_t backoff_ms;	    /* 500: before the second try; doubles */
 	uint32_t max_retry_after_s; /* 60: a longer Retry-After is not obeyed */
 	bool is_private_denied;	    /* refuse loopback, private, link-local */
 	/*
-	 * Asked about ten times a second and before each try; true ends the
-	 * request with STV_E_CANCELLED.  May be NULL.
+	 * Asked about ten times a second and before each try, by each thread
+	 * that has a request; true ends it with STV_E_CANCELLED.  May be NULL.
 	 */
 	bool (*is_cancelled)(void *arg);
 	void *arg;
@@ -61,6 +63,8 @@ int reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 
 /* reg_http_close(h): close all connections.  NULL is ok. */
 void reg_http_close(struct reg_http *h);
+
+struct reg_http_response; /* below */
 
 /* One request.  All pointers are borrowed until reg_http_do() returns. */
 struct reg_http_request {
@@ -87,7 +91,17 @@ struct reg_http_request {
 	int (*rewind_sink)(void *arg, struct stv_err **err);
 	uint64_t max_size; /* of the answer's body; 0: no limit */
 
-	/* Told how far the answer is; total 0: unknown.  May be NULL. */
+	/*
+	 * Before the first byte of a 2xx answer goes to the sink: status and
+	 * headers.  -1 ends the request.  May be NULL.
+	 */
+	int (*on_answer)(void *arg, const struct reg_http_response *r,
+			 struct stv_err **err);
+
+	/*
+	 * Told how far the body or the answer is, whichever moves; total 0:
+	 * unknown.  May be NULL.
+	 */
 	void (*on_progress)(void *arg, uint64_t now, uint64_t total);
 	void *arg;
 

@@ -5,6 +5,7 @@
 #include "core/buf.h"
 
 #include "registry/curl_dl.h"
+#include "registry/engine.h"
 #include "registry/http.h"
 
 #define REG_MAX_REDIRECTS 5
@@ -17,7 +18,7 @@
 
 struct reg_http {
 	const struct reg_curl *curl;
-	CURL *easy;
+	struct reg_engine *engine;
 	struct reg_http_opts opts;
 };
 
@@ -31,13 +32,25 @@ struct reg_try {
 	bool is_foreign; /* no longer the scheme, host and port of the request
 			  */
 	struct stv_in *body;
+	CURL *easy;
+	uint64_t n_sunk; /* bytes in the sink, of all tries since a rewind */
+	uint64_t n_sent; /* bytes of the body, of this try */
+	uint64_t n_expected; /* bytes of the answer, 0: unknown */
+	bool is_begun; /* the first byte of this try's answer was looked at */
+	bool is_cancelled;
+	struct stv_err *why; /* what the sink, the body or a limit said */
 
+	/* Of libcurl's callbacks, and so the engine's until it is done. */
+	struct reg_transfer transfer;
 	struct stv_buf error_body;
 	uint64_t n_skipped;
-	uint64_t n_sunk; /* bytes in the sink, of all tries since a rewind */
-	bool is_cancelled;
-	bool is_denied;	     /* a private address */
-	struct stv_err *why; /* what a callback failed with */
+	uint64_t n_arrived; /* bytes of a 2xx answer, on top of n_sunk */
+	bool has_body;	    /* headers are over: what comes is a trailer */
+	bool is_denied;	    /* a private address */
+	bool is_stalled;
+	curl_off_t moved; /* bytes both ways, when last looked at */
+	int64_t moved_at_ns;
+	struct stv_err *limit;
 	char reason[CURL_ERROR_SIZE];
 };
 

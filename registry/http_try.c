@@ -9,10 +9,14 @@
 #include <unistd.h>
 
 #include "core/err.h"
+#include "core/event.h"
 #include "core/mem.h"
 #include "core/stream.h"
 
 #include "registry/http_internal.h"
+
+/* What libcurl moves at a time. */
+#define REG_CHUNK 131072L
 
 static void
 forget_headers(struct reg_http_response *r)
@@ -48,10 +52,13 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	const char *colon = memchr(line, ':', total);
 
 	if (total > REG_MAX_HEADER || t->res->headers.len >= REG_MAX_HEADERS) {
-		stv_fail(&t->why, STV_E_LIMIT,
+		stv_fail(&t->limit, STV_E_LIMIT,
 			 "the server sent more headers than are allowed");
 		return 0;
 	}
+	/* The caller may read them by now; trailers say nothing to us. */
+	if (t->has_body)
+		return total;
 	/* Each answer begins anew: 100, then 200. */
 	if (total >= 5 && strncasecmp(line, "HTTP/", 5) == 0)
 		forget_headers(t->res);
@@ -84,20 +91,22 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	size_t total = size * n;
 	long status = 0;
 
-	(void)t->h->curl->p_curl_easy_getinfo(t->h->easy,
-					      CURLINFO_RESPONSE_CODE, &status);
+	(void)t->h->curl->p_curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE,
+					      &status);
 	if (status < 200 || status > 299)
 		return skip_body(t, p, total);
-	if (t->req->max_size > 0 && t->n_sunk + total > t->req->max_size) {
-		stv_fail(&t->why, STV_E_LIMIT,
+	if (t->req->max_size > 0 && t->n_arrived + total > t->req->max_size) {
+		stv_fail(&t->limit, STV_E_LIMIT,
 			 "the answer is larger than %ju bytes",
 			 (uintmax_t)t->req->max_size);
 		return 0;
 	}
-	if (t->req->sink != NULL &&
-	    t->req->sink->write(t->req->sink, p, total, &t->why) < 0)
-		return 0;
-	t->n_sunk += total;
+	t->res->status = (int)status;
+	t->has_body = true;
+	if (t->req->sink != NULL && total > 0 &&
+	    !reg_transfer_arrived(&t->transfer, p, total))
+		return CURL_WRITEFUNC_PAUSE;
+	t->n_arrived += total;
 	return total;
 }
 
@@ -105,30 +114,32 @@ static size_t
 on_read(char *p, size_t size, size_t n, void *arg)
 {
 	struct reg_try *t = arg;
-	int64_t got = t->body->read(t->body, p, size * n, &t->why);
+	int64_t got = reg_transfer_leaving(&t->transfer, p, size * n);
 
-	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+	return got < 0 ? CURL_READFUNC_PAUSE : (size_t)got;
 }
 
+/*
+ * A transfer in which no byte moves is given up; libcurl's own check counts
+ * the time as well in which an upload waits for us.
+ */
 static int
 on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total,
 	    curl_off_t up_now)
 {
 	struct reg_try *t = arg;
-	const struct reg_http_opts *o = &t->h->opts;
+	int64_t time = stv_now_ns();
 
-	if (o->is_cancelled != NULL && o->is_cancelled(o->arg)) {
-		t->is_cancelled = true;
-		return 1;
+	(void)total;
+	(void)up_total;
+	if (t->moved_at_ns == 0 || t->moved != now + up_now ||
+	    reg_transfer_is_paused(&t->transfer)) {
+		t->moved = now + up_now;
+		t->moved_at_ns = time;
 	}
-	if (t->req->on_progress != NULL) {
-		bool is_up = up_total > 0;
-
-		t->req->on_progress(t->req->arg,
-				    (uint64_t)(is_up ? up_now : now),
-				    (uint64_t)(is_up ? up_total : total));
-	}
-	return 0;
+	t->is_stalled = time - t->moved_at_ns >
+			(int64_t)t->h->opts.stall_s * 1000000000;
+	return t->is_stalled ? 1 : 0;
 }
 
 /* Loopback, private and link-local ranges, 0/8, multicast, reserved. */
@@ -183,8 +194,8 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 /* Options are collected so that one that is refused is not overlooked. */
 #define SET(opt, value)                                                        \
 	do {                                                                   \
-		if (t->h->curl->p_curl_easy_setopt(t->h->easy, (opt),          \
-						   (value)) != CURLE_OK)       \
+		if (t->h->curl->p_curl_easy_setopt(t->easy, (opt), (value)) != \
+		    CURLE_OK)                                                  \
 			return stv_fail(err, STV_E_NET, "libcurl refuses %s",  \
 					#opt);                                 \
 	} while (0)
@@ -224,8 +235,9 @@ set_limits(struct reg_try *t, struct stv_err **err)
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
-	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)o->stall_s);
+	SET(CURLOPT_BUFFERSIZE, REG_CHUNK);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, REG_CHUNK);
+	SET(CURLOPT_PIPEWAIT, 1L);
 	SET(CURLOPT_NOPROGRESS, 0L);
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_XFERINFODATA, t);
@@ -295,6 +307,125 @@ set_headers(struct reg_try *t, struct curl_slist **list, struct stv_err **err)
 	return 0;
 }
 
+/* Before the first byte of the answer: how many come, and does the caller
+ * want them? */
+static int
+begin_answer(struct reg_try *t, struct stv_err **err)
+{
+	const char *length = reg_http_header(t->res, "content-length");
+
+	t->n_expected = length == NULL ? 0 : strtoull(length, NULL, 10);
+	t->is_begun = true;
+	if (t->req->on_answer == NULL)
+		return 0;
+	return t->req->on_answer(t->req->arg, t->res, err);
+}
+
+/* What of the answer is in the ring, to the sink. */
+static int
+sink_some(struct reg_try *t, struct stv_err **err)
+{
+	const char *p;
+	size_t n = reg_transfer_take(&t->transfer, &p);
+
+	if (!t->is_begun && begin_answer(t, err) < 0)
+		return -1;
+	if (t->req->sink->write(t->req->sink, p, n, err) < 0)
+		return -1;
+	reg_transfer_taken(&t->transfer, n);
+	t->n_sunk += n;
+	if (t->req->on_progress != NULL)
+		t->req->on_progress(t->req->arg, t->n_sunk, t->n_expected);
+	return 0;
+}
+
+/* Some of the body, into the ring. */
+static int
+send_some(struct reg_try *t, struct stv_err **err)
+{
+	char *p;
+	size_t room = reg_transfer_room(&t->transfer, &p);
+	int64_t n = t->body->read(t->body, p, room, err);
+
+	if (n < 0)
+		return -1;
+	reg_transfer_put(&t->transfer, (size_t)n);
+	t->n_sent += (uint64_t)n;
+	if (t->req->on_progress != NULL)
+		t->req->on_progress(t->req->arg, t->n_sent, t->req->body_size);
+	return 0;
+}
+
+/* Move the bytes until it is done: 0, or -1 where it had to be ended. */
+static int
+move(struct reg_try *t, struct stv_err **err)
+{
+	const struct reg_http_opts *o = &t->h->opts;
+
+	for (;;) {
+		enum reg_moment m = reg_transfer_wait(&t->transfer);
+		int r = 0;
+
+		if (o->is_cancelled != NULL && o->is_cancelled(o->arg)) {
+			t->is_cancelled = true;
+			return -1;
+		}
+		if (m == REG_MOMENT_DATA)
+			r = sink_some(t, err);
+		else if (m == REG_MOMENT_ROOM)
+			r = send_some(t, err);
+		else if (m == REG_MOMENT_DONE)
+			return 0;
+		if (r < 0)
+			return -1;
+	}
+}
+
+static int
+perform(struct reg_try *t)
+{
+	struct reg_transfer *x = &t->transfer;
+	int rc;
+
+	reg_transfer_start(x);
+	if (move(t, &t->why) < 0) {
+		reg_transfer_abort(x);
+		return x->code;
+	}
+	rc = x->code;
+	if (t->limit != NULL)
+		t->why = stv_steal(&t->limit);
+	/* The rest of an error's body was not wanted. */
+	if (rc == CURLE_WRITE_ERROR && t->why == NULL &&
+	    t->n_skipped > REG_MAX_SKIPPED_BODY)
+		rc = CURLE_OK;
+	if (t->is_stalled)
+		rc = CURLE_OPERATION_TIMEDOUT;
+	return rc;
+}
+
+static void
+begin(struct reg_try *t)
+{
+	forget_headers(t->res);
+	t->res->status = 0;
+	stv_buf_truncate(&t->error_body, 0);
+	stv_err_clear(&t->limit);
+	t->n_skipped = t->n_sent = t->n_expected = 0;
+	t->n_arrived = t->n_sunk;
+	t->has_body = t->is_begun = t->is_stalled = false;
+	t->moved_at_ns = 0;
+	t->reason[0] = '\0';
+	t->easy = t->h->curl->p_curl_easy_init();
+	if (t->easy == NULL)
+		STV_BUG("no memory for a transfer");
+	reg_transfer_init(&t->transfer, t->h->engine, t->easy);
+	if (t->req->sink != NULL)
+		reg_transfer_receive(&t->transfer);
+	if (t->body != NULL)
+		reg_transfer_send(&t->transfer);
+}
+
 int
 reg_try_perform(struct reg_try *t, struct stv_err **err)
 {
@@ -303,22 +434,16 @@ reg_try_perform(struct reg_try *t, struct stv_err **err)
 	long status = 0;
 	int rc = -1;
 
-	c->p_curl_easy_reset(t->h->easy);
-	forget_headers(t->res);
-	stv_buf_truncate(&t->error_body, 0);
-	t->n_skipped = 0;
-	t->reason[0] = '\0';
+	begin(t);
 	if (set_safety(t, err) == 0 && set_limits(t, err) == 0 &&
 	    set_method(t, err) == 0 && set_headers(t, &list, err) == 0) {
-		rc = (int)c->p_curl_easy_perform(t->h->easy);
-		(void)c->p_curl_easy_getinfo(t->h->easy, CURLINFO_RESPONSE_CODE,
+		rc = perform(t);
+		(void)c->p_curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE,
 					     &status);
 		t->res->status = (int)status;
-		/* The rest of an error's body was not wanted. */
-		if (rc == CURLE_WRITE_ERROR && t->why == NULL &&
-		    t->n_skipped > REG_MAX_SKIPPED_BODY)
-			rc = CURLE_OK;
 	}
+	reg_transfer_fini(&t->transfer);
+	c->p_curl_easy_cleanup(t->easy);
 	c->p_curl_slist_free_all(list);
 	return rc;
 }
