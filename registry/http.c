@@ -30,8 +30,8 @@ struct exchange {
 /* What to do after a hop. */
 enum next { NEXT_DONE, NEXT_HOP, NEXT_RETRY, NEXT_FAIL };
 
-static bool
-is_cancelled(const struct reg_http *h)
+bool
+reg_http_is_cancelled(const struct reg_http *h)
 {
 	return h->opts.is_cancelled != NULL &&
 	       h->opts.is_cancelled(h->opts.arg);
@@ -120,7 +120,7 @@ wait_ms(struct reg_http *h, uint64_t ms, struct stv_err **err)
 		struct timespec step = {.tv_nsec = 50 * MS};
 		int64_t left = end - stv_now_ns();
 
-		if (is_cancelled(h))
+		if (reg_http_is_cancelled(h))
 			return cancelled(err);
 		if (left < step.tv_nsec)
 			step.tv_nsec = left > 0 ? left : 0;
@@ -216,6 +216,8 @@ fail_transfer(struct exchange *x, int code, struct stv_err **err)
 		return fail(x, STV_E_NET,
 			    "it is at a private address, which is not allowed",
 			    err);
+	x->res->is_no_tls = code == CURLE_SSL_CONNECT_ERROR &&
+			    strstr(reason, "wrong version number") != NULL;
 	if (x->try.is_stalled)
 		reason = "the server is silent";
 	else if (*reason == '\0')
@@ -437,27 +439,29 @@ one_hop(struct exchange *x, struct stv_err **err)
 	unsigned n_before = x->n_redirects;
 	int code, rc;
 
-	if (is_cancelled(x->h))
+	if (reg_http_is_cancelled(x->h))
 		return cancelled(err);
 	x->try.url = x->url;
 	x->try.method = x->method;
 	x->n_tries++;
 	code = reg_try_perform(&x->try, err);
-	if (code < 0)
+	if (code == -1)
 		return -1;
-	rc = code == CURLE_OK ? after_answer(x, err)
-			      : after_failure(x, code, err);
+	rc = code == CURLE_OK || code == REG_TRY_STREAMS
+		     ? after_answer(x, err)
+		     : after_failure(x, code, err);
 	/* A redirect is no further try. */
 	if (x->n_redirects != n_before)
 		x->n_tries--;
 	return rc;
 }
 
-int
-reg_http_do(struct reg_http *h, const struct reg_http_request *req,
-	    struct reg_http_response *ret, struct stv_err **err)
+static void
+exchange_init(struct exchange *x, struct reg_http *h,
+	      const struct reg_http_request *req, struct reg_http_response *ret)
 {
-	struct exchange x = {
+	*ret = (struct reg_http_response){0};
+	*x = (struct exchange){
 		.h = h,
 		.req = req,
 		.res = ret,
@@ -470,17 +474,96 @@ reg_http_do(struct reg_http *h, const struct reg_http_request *req,
 		.method =
 			stv_xstrdup(req->method != NULL ? req->method : "GET"),
 	};
+}
+
+static int
+exchange_run(struct exchange *x, struct stv_err **err)
+{
 	int rc;
 
-	*ret = (struct reg_http_response){0};
 	do
-		rc = one_hop(&x, err);
+		rc = one_hop(x, err);
 	while (rc == 1);
-	ret->url = stv_steal(&x.url);
-	ret->size = x.try.n_sunk;
-	ret->error_body = stv_buf_take(&x.try.error_body);
-	free(x.method);
-	stv_err_free(x.try.why);
-	stv_err_free(x.try.limit);
+	x->res->url = stv_xstrdup(x->url);
+	x->res->size = x->try.n_sunk;
+	x->res->error_body = stv_buf_take(&x->try.error_body);
 	return rc;
+}
+
+static void
+exchange_fini(struct exchange *x)
+{
+	(void)reg_try_end(&x->try, false);
+	stv_buf_fini(&x->try.error_body);
+	free(x->url);
+	free(x->method);
+	stv_err_free(x->try.why);
+	stv_err_free(x->try.limit);
+}
+
+int
+reg_http_do(struct reg_http *h, const struct reg_http_request *req,
+	    struct reg_http_response *ret, struct stv_err **err)
+{
+	struct exchange x;
+	int rc;
+
+	exchange_init(&x, h, req, ret);
+	rc = exchange_run(&x, err);
+	exchange_fini(&x);
+	return rc;
+}
+
+/* An answer that is being read. */
+struct http_in {
+	struct stv_in base;
+	struct exchange x;
+};
+
+static int64_t
+http_in_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
+{
+	struct http_in *h = (struct http_in *)in;
+	struct exchange *x = &h->x;
+	int64_t got;
+	int code;
+
+	/* An answer without a body, or one that is read already. */
+	if (x->try.easy == NULL && x->try.why == NULL)
+		return 0;
+	got = x->try.easy == NULL ? -1 : reg_try_read(&x->try, buf, n);
+	if (got > 0)
+		return got;
+	code = reg_try_end(&x->try, got == 0);
+	if (code == CURLE_OK && x->try.why == NULL && !x->try.is_cancelled)
+		return 0;
+	return fail_transfer(x, code, err);
+}
+
+static void
+http_in_close(struct stv_in *in)
+{
+	struct http_in *h = (struct http_in *)in;
+
+	exchange_fini(&h->x);
+	free(h);
+}
+
+int
+reg_http_get(struct reg_http *h, const struct reg_http_request *req,
+	     struct reg_http_response *ret, struct stv_in **ret_in,
+	     struct stv_err **err)
+{
+	struct http_in *in = stv_xcalloc(1, sizeof(*in));
+
+	in->base =
+		(struct stv_in){.read = http_in_read, .close = http_in_close};
+	exchange_init(&in->x, h, req, ret);
+	in->x.try.is_stream = true;
+	if (exchange_run(&in->x, err) < 0) {
+		http_in_close(&in->base);
+		return -1;
+	}
+	*ret_in = &in->base;
+	return 0;
 }

@@ -119,6 +119,8 @@ struct reg_http_response {
 	uint64_t size;	  /* bytes that went to the sink */
 	bool has_last_modified;
 	int64_t last_modified; /* seconds since 1970 */
+	/* After STV_E_NET: what answers does not speak TLS. */
+	bool is_no_tls;
 };
 
 /*
@@ -135,6 +137,18 @@ struct reg_http_response {
  */
 int reg_http_do(struct reg_http *h, const struct reg_http_request *req,
 		struct reg_http_response *ret, struct stv_err **err);
+
+/*
+ * reg_http_get(h, req, ret, ret_in, err): the same, and the body of a 2xx
+ * answer is read from *ret_in instead of going to a sink.  A connection that
+ * breaks while it is read is an error of that reader, STV_E_NET: what was read
+ * stands, and nothing is asked again.
+ * Owns: *ret as above, *ret_in, stv_in_close(), also in the middle.
+ * Borrows: ${h} and ${req} with all that it points at, as long as *ret_in.
+ */
+int reg_http_get(struct reg_http *h, const struct reg_http_request *req,
+		 struct reg_http_response *ret, struct stv_in **ret_in,
+		 struct stv_err **err);
 
 /* reg_http_response_fini(r): free it; ${r} is all zero afterwards. */
 void reg_http_response_fini(struct reg_http_response *r);

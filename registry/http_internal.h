@@ -32,7 +32,9 @@ struct reg_try {
 	bool is_foreign; /* no longer the scheme, host and port of the request
 			  */
 	struct stv_in *body;
+	bool is_stream; /* the answer is read, it goes to no sink */
 	CURL *easy;
+	struct curl_slist *list; /* the headers that are sent */
 	uint64_t n_sunk; /* bytes in the sink, of all tries since a rewind */
 	uint64_t n_sent; /* bytes of the body, of this try */
 	uint64_t n_expected; /* bytes of the answer, 0: unknown */
@@ -54,10 +56,29 @@ struct reg_try {
 	char reason[CURL_ERROR_SIZE];
 };
 
+/* The body of a 2xx answer has begun, and waits in the ring. */
+#define REG_TRY_STREAMS (-2)
+
 /*
  * reg_try_perform(t, err): send t->url and take the answer into t->res.
- * Returns: the CURLcode, as an int; -1 where the request could not be set up.
+ * Returns: the CURLcode, as an int; -1 where the request could not be set up;
+ * REG_TRY_STREAMS of a stream: reg_try_end() comes behind it then.
  */
 int reg_try_perform(struct reg_try *t, struct stv_err **err);
+
+/*
+ * reg_try_read(t, buf, n): some of a stream's body: the count; 0 once the
+ * transfer is done, well or not; -1 where the request was cancelled.
+ */
+int64_t reg_try_read(struct reg_try *t, void *buf, size_t n);
+
+/*
+ * reg_try_end(t, is_wanted): end a stream; unless ${is_wanted} it may still
+ * run.  Returns: its CURLcode.  Once more is harmless.
+ */
+int reg_try_end(struct reg_try *t, bool is_wanted);
+
+/* reg_http_is_cancelled(h): does somebody want all requests to end? */
+bool reg_http_is_cancelled(const struct reg_http *h);
 
 #endif /* STAVE_REGISTRY_HTTP_INTERNAL_H */

@@ -103,7 +103,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	}
 	t->res->status = (int)status;
 	t->has_body = true;
-	if (t->req->sink != NULL && total > 0 &&
+	if (t->transfer.in.data != NULL && total > 0 &&
 	    !reg_transfer_arrived(&t->transfer, p, total))
 		return CURL_WRITEFUNC_PAUSE;
 	t->n_arrived += total;
@@ -279,31 +279,32 @@ is_secret(const char *header)
 }
 
 static void
-add_header(struct reg_try *t, struct curl_slist **list, const char *line)
+add_header(struct reg_try *t, const char *line)
 {
-	struct curl_slist *more = t->h->curl->p_curl_slist_append(*list, line);
+	struct curl_slist *more =
+		t->h->curl->p_curl_slist_append(t->list, line);
 
 	if (more == NULL)
 		STV_BUG("no memory for a header");
-	*list = more;
+	t->list = more;
 }
 
 static int
-set_headers(struct reg_try *t, struct curl_slist **list, struct stv_err **err)
+set_headers(struct reg_try *t, struct stv_err **err)
 {
 	const struct stv_strs *more = t->req->headers;
 
-	add_header(t, list, "Expect:");
+	add_header(t, "Expect:");
 	for (size_t i = 0; more != NULL && i < more->len; i++)
 		if (!t->is_foreign || !is_secret(more->v[i]))
-			add_header(t, list, more->v[i]);
+			add_header(t, more->v[i]);
 	if (t->req->authorization != NULL && !t->is_foreign) {
 		stv_auto_free char *line = stv_xasprintf("Authorization: %s",
 							 t->req->authorization);
 
-		add_header(t, list, line);
+		add_header(t, line);
 	}
-	SET(CURLOPT_HTTPHEADER, *list);
+	SET(CURLOPT_HTTPHEADER, t->list);
 	return 0;
 }
 
@@ -356,52 +357,45 @@ send_some(struct reg_try *t, struct stv_err **err)
 	return 0;
 }
 
-/* Move the bytes until it is done: 0, or -1 where it had to be ended. */
+/* Move the bytes until it is done (0), or a stream has begun (1), or it had to
+ * be ended (-1). */
 static int
 move(struct reg_try *t, struct stv_err **err)
 {
-	const struct reg_http_opts *o = &t->h->opts;
-
 	for (;;) {
 		enum reg_moment m = reg_transfer_wait(&t->transfer);
 		int r = 0;
 
-		if (o->is_cancelled != NULL && o->is_cancelled(o->arg)) {
+		if (reg_http_is_cancelled(t->h)) {
 			t->is_cancelled = true;
 			return -1;
 		}
+		if (m == REG_MOMENT_DONE)
+			return 0;
+		if (m == REG_MOMENT_DATA && t->is_stream)
+			return 1;
 		if (m == REG_MOMENT_DATA)
 			r = sink_some(t, err);
 		else if (m == REG_MOMENT_ROOM)
 			r = send_some(t, err);
-		else if (m == REG_MOMENT_DONE)
-			return 0;
 		if (r < 0)
 			return -1;
 	}
 }
 
+/* The CURLcode of a transfer that is done, and what a callback said. */
 static int
-perform(struct reg_try *t)
+outcome(struct reg_try *t)
 {
-	struct reg_transfer *x = &t->transfer;
-	int rc;
+	int rc = t->transfer.code;
 
-	reg_transfer_start(x);
-	if (move(t, &t->why) < 0) {
-		reg_transfer_abort(x);
-		return x->code;
-	}
-	rc = x->code;
-	if (t->limit != NULL)
+	if (t->limit != NULL && t->why == NULL)
 		t->why = stv_steal(&t->limit);
 	/* The rest of an error's body was not wanted. */
 	if (rc == CURLE_WRITE_ERROR && t->why == NULL &&
 	    t->n_skipped > REG_MAX_SKIPPED_BODY)
 		rc = CURLE_OK;
-	if (t->is_stalled)
-		rc = CURLE_OPERATION_TIMEDOUT;
-	return rc;
+	return t->is_stalled ? CURLE_OPERATION_TIMEDOUT : rc;
 }
 
 static void
@@ -420,30 +414,83 @@ begin(struct reg_try *t)
 	if (t->easy == NULL)
 		STV_BUG("no memory for a transfer");
 	reg_transfer_init(&t->transfer, t->h->engine, t->easy);
-	if (t->req->sink != NULL)
+	if (t->req->sink != NULL || t->is_stream)
 		reg_transfer_receive(&t->transfer);
 	if (t->body != NULL)
 		reg_transfer_send(&t->transfer);
 }
 
+static void
+finish(struct reg_try *t)
+{
+	reg_transfer_fini(&t->transfer);
+	t->h->curl->p_curl_easy_cleanup(t->easy);
+	t->h->curl->p_curl_slist_free_all(t->list);
+	t->easy = NULL;
+	t->list = NULL;
+}
+
 int
 reg_try_perform(struct reg_try *t, struct stv_err **err)
 {
-	const struct reg_curl *c = t->h->curl;
-	struct curl_slist *list = NULL;
 	long status = 0;
 	int rc = -1;
 
 	begin(t);
 	if (set_safety(t, err) == 0 && set_limits(t, err) == 0 &&
-	    set_method(t, err) == 0 && set_headers(t, &list, err) == 0) {
-		rc = perform(t);
-		(void)c->p_curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE,
-					     &status);
+	    set_method(t, err) == 0 && set_headers(t, err) == 0) {
+		reg_transfer_start(&t->transfer);
+		rc = move(t, &t->why);
+		if (rc == 1)
+			return REG_TRY_STREAMS;
+		if (rc < 0)
+			reg_transfer_abort(&t->transfer);
+		rc = outcome(t);
+		(void)t->h->curl->p_curl_easy_getinfo(
+			t->easy, CURLINFO_RESPONSE_CODE, &status);
 		t->res->status = (int)status;
 	}
-	reg_transfer_fini(&t->transfer);
-	c->p_curl_easy_cleanup(t->easy);
-	c->p_curl_slist_free_all(list);
+	finish(t);
+	return rc;
+}
+
+int64_t
+reg_try_read(struct reg_try *t, void *buf, size_t n)
+{
+	const char *p;
+	size_t got;
+
+	for (;;) {
+		enum reg_moment m = reg_transfer_wait(&t->transfer);
+
+		if (reg_http_is_cancelled(t->h)) {
+			t->is_cancelled = true;
+			return -1;
+		}
+		if (m == REG_MOMENT_DONE)
+			return 0;
+		if (m == REG_MOMENT_DATA)
+			break;
+	}
+	got = reg_transfer_take(&t->transfer, &p);
+	if (got > n)
+		got = n;
+	memcpy(buf, p, got);
+	reg_transfer_taken(&t->transfer, got);
+	t->n_sunk += got;
+	return (int64_t)got;
+}
+
+int
+reg_try_end(struct reg_try *t, bool is_wanted)
+{
+	int rc;
+
+	if (t->easy == NULL)
+		return CURLE_OK;
+	if (!is_wanted)
+		reg_transfer_abort(&t->transfer);
+	rc = outcome(t);
+	finish(t);
 	return rc;
 }
