@@ -5,29 +5,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/dlopen.h"
 #include "core/err.h"
 
 #include "registry/curl_dl.h"
 
 #define SONAME "libcurl.so.4"
-#define NOTE_JSON                                                              \
-	"[{\"feature\":\"http\",\"description\":"                              \
-	"\"Downloads for ADD, pull and push\","                                \
-	"\"priority\":\"recommended\",\"soname\":[\"" SONAME "\"]}]"
 
-/*
- * The note by which package builders learn what a program loads while it runs
- * (the ELF dlopen metadata specification of uapi-group.org).
- */
-static const struct {
-	uint32_t name_size;
-	uint32_t desc_size;
-	uint32_t type;
-	char name[4];
-	char desc[sizeof(NOTE_JSON)] __attribute__((__aligned__(4)));
-} dlopen_note __attribute__((__used__, __aligned__(4),
-			     __section__(".note.dlopen"))) = {
-	4, sizeof(NOTE_JSON), 0x407c0c0a, "FDO", NOTE_JSON};
+STV_DLOPEN_NOTE_JSON(curl_note,
+		     "[{\"feature\":\"http\",\"description\":"
+		     "\"Downloads for ADD, pull and push\","
+		     "\"priority\":\"recommended\",\"soname\":[\"" SONAME
+		     "\"]}]");
 
 /* Loaded once for the process: libcurl's own state is global as well. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -218,6 +218,7 @@ fail_transfer(struct exchange *x, int code, struct stv_err **err)
 			    err);
 	x->res->is_no_tls = code == CURLE_SSL_CONNECT_ERROR &&
 			    strstr(reason, "wrong version number") != NULL;
+	x->res->is_refused = code == CURLE_COULDNT_CONNECT;
 	if (x->try.is_stalled)
 		reason = "the server is silent";
 	else if (*reason == '\0')
@@ -387,7 +388,10 @@ prepare_retry(struct exchange *x, uint64_t ms, struct stv_err **err)
 static bool
 may_retry(const struct exchange *x)
 {
-	return x->n_tries < x->h->opts.max_tries &&
+	unsigned most = x->req->max_tries != 0 ? x->req->max_tries
+					       : x->h->opts.max_tries;
+
+	return x->n_tries < most &&
 	       (x->try.n_sunk == 0 || x->req->sink == NULL ||
 		x->req->rewind_sink != NULL) &&
 	       (x->try.body == NULL || x->req->rewind_body != NULL);

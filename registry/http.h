@@ -66,12 +66,22 @@ void reg_http_close(struct reg_http *h);
 
 struct reg_http_response; /* below */
 
+/* What of TLS differs for one host; zero means the default. */
+struct reg_tls {
+	bool is_unverified; /* any certificate will do */
+	const char *ca_pem; /* authorities besides the system's */
+	size_t ca_len;
+	const char *cert_file; /* PEM: who we are, with its key */
+	const char *key_file;
+};
+
 /* One request.  All pointers are borrowed until reg_http_do() returns. */
 struct reg_http_request {
 	const char *method; /* NULL: GET */
 	const char *url;    /* absolute; userinfo in it becomes Basic auth */
 	const struct stv_strs *headers; /* "Name: value"; may be NULL */
 	const char *authorization;	/* value of the header, or NULL */
+	const struct reg_tls *tls;	/* of this host; NULL: the default */
 
 	/* What is sent: ${body_size} bytes of ${body}, or nothing. */
 	struct stv_in *body;
@@ -105,8 +115,10 @@ struct reg_http_request {
 	void (*on_progress)(void *arg, uint64_t now, uint64_t total);
 	void *arg;
 
-	bool is_error_ok; /* 4xx and 5xx are answers, not errors */
-	bool no_redirect; /* 3xx is an answer */
+	bool is_error_ok;	/* 4xx and 5xx are answers, not errors */
+	bool no_redirect;	/* 3xx is an answer */
+	bool is_private_denied; /* as in the options, for this one */
+	uint32_t max_tries;	/* 0: what the options say */
 };
 
 /* The answer.  It owns its strings. */
@@ -119,8 +131,10 @@ struct reg_http_response {
 	uint64_t size;	  /* bytes that went to the sink */
 	bool has_last_modified;
 	int64_t last_modified; /* seconds since 1970 */
-	/* After STV_E_NET: what answers does not speak TLS. */
+	bool is_private;       /* the peer's address is no public one */
+	/* After STV_E_NET: what answers does not speak TLS; nobody answers. */
 	bool is_no_tls;
+	bool is_refused;
 };
 
 /*

@@ -183,7 +183,8 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 	struct reg_try *t = arg;
 
 	(void)purpose;
-	if (t->h->opts.is_private_denied && is_private(&addr->addr)) {
+	if ((t->h->opts.is_private_denied || t->req->is_private_denied) &&
+	    is_private(&addr->addr)) {
 		t->is_denied = true;
 		return CURL_SOCKET_BAD;
 	}
@@ -213,8 +214,6 @@ set_safety(struct reg_try *t, struct stv_err **err)
 #endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
@@ -225,6 +224,33 @@ set_safety(struct reg_try *t, struct stv_err **err)
 		SET(CURLOPT_CAINFO, ca_file);
 	if (ca_dir != NULL && *ca_dir != '\0')
 		SET(CURLOPT_CAPATH, ca_dir);
+	return 0;
+}
+
+/* What holds for the request's own host; where a redirect leads knows neither
+ * our certificate nor an exception. */
+static int
+set_tls(struct reg_try *t, struct stv_err **err)
+{
+	static const struct reg_tls strict;
+	const struct reg_tls *tls = t->req->tls;
+
+	if (tls == NULL || t->is_foreign)
+		tls = &strict;
+	SET(CURLOPT_SSL_VERIFYPEER, tls->is_unverified ? 0L : 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, tls->is_unverified ? 0L : 2L);
+	if (tls->ca_len > 0) {
+		/* curl_blob takes a pointer that is not const, to copy it. */
+		struct curl_blob pem = {.data = (void *)(uintptr_t)tls->ca_pem,
+					.len = tls->ca_len,
+					.flags = CURL_BLOB_COPY};
+
+		SET(CURLOPT_CAINFO_BLOB, &pem);
+	}
+	if (tls->cert_file != NULL) {
+		SET(CURLOPT_SSLCERT, tls->cert_file);
+		SET(CURLOPT_SSLKEY, tls->key_file);
+	}
 	return 0;
 }
 
@@ -420,9 +446,29 @@ begin(struct reg_try *t)
 		reg_transfer_send(&t->transfer);
 }
 
+/* Is the peer, or the proxy, at an address that is no public one? */
+static bool
+is_peer_private(const struct reg_try *t)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	char *ip = NULL;
+
+	(void)t->h->curl->p_curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP,
+					      &ip);
+	if (ip == NULL || *ip == '\0')
+		return false;
+	if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
+		return is_private((const struct sockaddr *)&v4);
+	return inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1 &&
+	       is_private((const struct sockaddr *)&v6);
+}
+
 static void
 finish(struct reg_try *t)
 {
+	t->res->is_private = is_peer_private(t);
+
 	reg_transfer_fini(&t->transfer);
 	t->h->curl->p_curl_easy_cleanup(t->easy);
 	t->h->curl->p_curl_slist_free_all(t->list);
@@ -437,8 +483,9 @@ reg_try_perform(struct reg_try *t, struct stv_err **err)
 	int rc = -1;
 
 	begin(t);
-	if (set_safety(t, err) == 0 && set_limits(t, err) == 0 &&
-	    set_method(t, err) == 0 && set_headers(t, err) == 0) {
+	if (set_safety(t, err) == 0 && set_tls(t, err) == 0 &&
+	    set_limits(t, err) == 0 && set_method(t, err) == 0 &&
+	    set_headers(t, err) == 0) {
 		reg_transfer_start(&t->transfer);
 		rc = move(t, &t->why);
 		if (rc == 1)

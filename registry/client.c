@@ -1,0 +1,284 @@
+/* registry/client.c - places, and manifests. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/mem.h"
+#include "core/oci.h"
+#include "core/stream.h"
+#include "core/strs.h"
+
+#include "registry/client_internal.h"
+
+#define HUB_HOST "registry-1.docker.io"
+
+static const char accept[] = "Accept: " OCI_MT_INDEX ", " OCI_MT_MANIFEST
+			     ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
+
+int
+reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
+		struct stv_err **err)
+{
+	struct reg_client *c = stv_xcalloc(1, sizeof(*c));
+	struct reg_http_opts http = {.is_cancelled = o->is_cancelled,
+				     .arg = o->arg};
+
+	c->o = *o;
+	if (reg_http_open(&http, &c->http, err) < 0) {
+		free(c);
+		return -1;
+	}
+	(void)pthread_mutex_init(&c->lock, NULL);
+	*ret = c;
+	return 0;
+}
+
+void
+reg_client_close(struct reg_client *c)
+{
+	if (c == NULL)
+		return;
+	reg_http_close(c->http);
+	for (size_t i = 0; i < c->hosts.len; i++)
+		reg_host_free(c->hosts.v[i]);
+	stv_vec_fini(&c->hosts);
+	(void)pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+void
+reg_manifest_fini(struct reg_manifest *m)
+{
+	free(m->media_type);
+	free(m->text);
+	*m = (struct reg_manifest){0};
+}
+
+static int
+default_place(const struct reg_ref *ref, struct reg_place **ret, size_t *ret_n)
+{
+	struct reg_place *p = stv_xcalloc(1, sizeof(*p));
+
+	p->host = stv_xstrdup(strcmp(ref->domain, REG_DEFAULT_DOMAIN) == 0
+				      ? HUB_HOST
+				      : ref->domain);
+	p->path = stv_xstrdup(ref->path);
+	*ret = p;
+	*ret_n = 1;
+	return 0;
+}
+
+int
+reg_places_get(struct reg_client *c, const struct reg_ref *ref,
+	       bool is_for_push, struct reg_places *ret, struct stv_err **err)
+{
+	*ret = (struct reg_places){0};
+	if (c->o.places == NULL)
+		return default_place(ref, &ret->v, &ret->n);
+	return c->o.places(c->o.arg, ref, is_for_push, &ret->v, &ret->n, err);
+}
+
+void
+reg_places_fini(struct reg_places *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->v[i].host);
+		free(p->v[i].path);
+	}
+	free(p->v);
+	*p = (struct reg_places){0};
+}
+
+struct reg_host *
+reg_client_host(struct reg_client *c, const struct reg_place *p)
+{
+	struct reg_host *h = NULL;
+
+	(void)pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->hosts.len && h == NULL; i++)
+		if (strcmp(reg_host_name(c->hosts.v[i]), p->host) == 0)
+			h = c->hosts.v[i];
+	if (h == NULL) {
+		h = reg_host_new(
+			&(struct reg_host_opts){.http = c->http,
+						.name = p->host,
+						.is_insecure = p->is_insecure,
+						.login = c->o.login,
+						.arg = c->o.arg});
+		*stv_vec_push(&c->hosts) = h;
+	}
+	(void)pthread_mutex_unlock(&c->lock);
+	return h;
+}
+
+bool
+reg_may_go_on(const struct reg_places *p, size_t i, struct stv_err **err)
+{
+	enum stv_code code = stv_err_code(*err);
+
+	if (i + 1 >= p->n || code == STV_E_CANCELLED)
+		return false;
+	/* A mirror may lack anything, and be down. */
+	stv_err_clear(err);
+	return true;
+}
+
+/* "manifest 'latest' of library/debian". */
+static char *
+manifest_name(const struct reg_place *p, const char *which)
+{
+	return stv_xasprintf("manifest '%s' of %s", which, p->path);
+}
+
+static int
+rewind_text(void *arg, struct stv_err **err)
+{
+	(void)err;
+	stv_buf_truncate(arg, 0);
+	return 0;
+}
+
+/* ${text}: where the manifest goes; NULL: HEAD. */
+static int
+ask_manifest(struct reg_client *c, const struct reg_place *p, const char *which,
+	     struct stv_buf *text, struct reg_http_response *res,
+	     struct stv_err **err)
+{
+	stv_auto(stv_sink) *sink =
+		text == NULL ? NULL : stv_sink_buf(text, "the manifest");
+	stv_auto_free char *target =
+		stv_xasprintf("/v2/%s/manifests/%s", p->path, which);
+	stv_auto_free char *what = manifest_name(p, which);
+	struct stv_strs headers = {0};
+	struct reg_call call = {.path = p->path,
+				.actions = "pull",
+				.target = target,
+				.what = what,
+				.req = {.method = text == NULL ? "HEAD" : "GET",
+					.sink = sink,
+					.rewind_sink = rewind_text,
+					.arg = text,
+					.headers = &headers,
+					.max_size = STV_MAX_MANIFEST}};
+	int rc;
+
+	stv_strs_add(&headers, accept);
+	rc = reg_host_do(reg_client_host(c, p), &call, res, err);
+	stv_strs_clear(&headers);
+	return rc;
+}
+
+/* The media type without its parameters, owned; NULL where there is none. */
+static char *
+media_type(const struct reg_http_response *res)
+{
+	const char *type = reg_http_header(res, "content-type");
+	size_t n = type == NULL ? 0 : strcspn(type, "; \t");
+
+	return n == 0 ? NULL : stv_xstrndup(type, n);
+}
+
+/* What is asked for: a digest goes before a tag. */
+static void
+which_manifest(const struct reg_ref *ref, const struct stv_digest *want,
+	       char text[STV_DIGEST_STR_MAX], const char **ret)
+{
+	if (want == NULL && ref->has_digest)
+		want = &ref->digest;
+	*ret = want != NULL	  ? stv_digest_str(want, text)
+	       : ref->tag != NULL ? ref->tag
+				  : REG_DEFAULT_TAG;
+}
+
+int
+reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
+		   struct reg_manifest *ret, struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	struct reg_places places;
+	const char *which, *digest;
+	int rc = -1;
+
+	*ret = (struct reg_manifest){0};
+	which_manifest(ref, NULL, text, &which);
+	if (reg_places_get(c, ref, false, &places, err) < 0)
+		return -1;
+	for (size_t i = 0; i < places.n; i++) {
+		reg_auto_response res = {0};
+		struct stv_err *ignored = NULL;
+
+		rc = ask_manifest(c, &places.v[i], which, NULL, &res, err);
+		if (rc < 0 && reg_may_go_on(&places, i, err))
+			continue;
+		if (rc < 0)
+			break;
+		digest = reg_http_header(&res, "docker-content-digest");
+		ret->has_digest =
+			digest != NULL &&
+			stv_digest_parse(digest, &ret->digest, &ignored) == 0;
+		stv_err_free(ignored);
+		ret->media_type = media_type(&res);
+		break;
+	}
+	reg_places_fini(&places);
+	return rc;
+}
+
+/* From one place, checked. */
+static int
+manifest_from(struct reg_client *c, const struct reg_place *p,
+	      const char *which, const struct stv_digest *want,
+	      struct reg_manifest *ret, struct stv_err **err)
+{
+	struct stv_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	reg_auto_response res = {0};
+	char a[STV_DIGEST_STR_MAX], b[STV_DIGEST_STR_MAX];
+	int rc;
+
+	rc = ask_manifest(c, p, which, &text, &res, err);
+	if (rc == 0) {
+		ret->digest = stv_digest_of(stv_buf_str(&text), text.len);
+		ret->has_digest = true;
+		if (want != NULL && !stv_digest_equal(&ret->digest, want))
+			rc = stv_fail(err, STV_E_DIGEST,
+				      "%s: manifest '%s' of %s has the digest "
+				      "%s: it is not what was asked for",
+				      p->host, stv_digest_str(want, a), p->path,
+				      stv_digest_str(&ret->digest, b));
+	}
+	if (rc == 0) {
+		ret->media_type = media_type(&res);
+		ret->len = text.len;
+		ret->text = stv_buf_take(&text);
+	}
+	stv_buf_fini(&text);
+	return rc;
+}
+
+int
+reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
+		    const struct stv_digest *want, struct reg_manifest *ret,
+		    struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	struct reg_places places;
+	const char *which;
+	int rc = -1;
+
+	*ret = (struct reg_manifest){0};
+	if (want == NULL && ref->has_digest)
+		want = &ref->digest;
+	which_manifest(ref, want, text, &which);
+	if (reg_places_get(c, ref, false, &places, err) < 0)
+		return -1;
+	for (size_t i = 0; i < places.n; i++) {
+		rc = manifest_from(c, &places.v[i], which, want, ret, err);
+		if (rc == 0 || !reg_may_go_on(&places, i, err))
+			break;
+	}
+	reg_places_fini(&places);
+	return rc;
+}

@@ -1,0 +1,106 @@
+/*
+ * registry/client.h - manifests and blobs of registries (OCI distribution
+ * specification 1.1), and of docker's before it.
+ *
+ * Nothing that comes is trusted: a manifest has the digest that was asked for,
+ * a blob digest and size of its descriptor, or the reader gets an error.
+ * Threads: any number may use one client at the same time.
+ */
+#ifndef STAVE_REGISTRY_CLIENT_H
+#define STAVE_REGISTRY_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/cleanup.h"
+#include "core/digest.h"
+
+struct reg_login; /* registry/host.h */
+struct reg_ref;	  /* registry/ref.h */
+struct stv_err;	  /* core/err.h */
+struct stv_in;	  /* core/stream.h */
+
+struct reg_client; /* opaque */
+
+/* Where a repository is to be found. */
+struct reg_place {
+	char *host; /* "registry-1.docker.io", "localhost:5000" */
+	char *path; /* of the repository there */
+	bool is_insecure;
+	bool is_mirror;
+};
+
+struct reg_client_opts {
+	/* As in struct reg_http_opts. */
+	bool (*is_cancelled)(void *arg);
+	/*
+	 * The places of ${ref} in the order in which they are asked; NULL: the
+	 * one that its domain names.  *ret is an array of *ret_n, both owned by
+	 * the client.
+	 */
+	int (*places)(void *arg, const struct reg_ref *ref, bool is_for_push,
+		      struct reg_place **ret, size_t *ret_n,
+		      struct stv_err **err);
+	/* As in struct reg_host_opts; NULL: there are no logins. */
+	int (*login)(void *arg, const char *name, const char *path,
+		     struct reg_login *ret, struct stv_err **err);
+	void *arg;
+};
+
+/*
+ * reg_client_open(o, ret, err): libcurl is loaded, nothing is sent.
+ * Owns: *ret, reg_client_close().  Borrows: o->arg.  Errors: STV_E_NET.
+ */
+int reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
+		    struct stv_err **err);
+
+/* reg_client_close(c): erase what is secret.  NULL is ok. */
+void reg_client_close(struct reg_client *c);
+
+/* A manifest or index, byte for byte. */
+struct reg_manifest {
+	char *media_type; /* what the registry calls it, or NULL */
+	char *text;	  /* NULL after reg_client_resolve() */
+	size_t len;
+	struct stv_digest digest;
+	bool has_digest;
+};
+
+/* reg_manifest_fini(m): free the members. */
+void reg_manifest_fini(struct reg_manifest *m);
+
+/*
+ * reg_client_resolve(c, ref, ret, err): what the tag is now, by one HEAD.
+ * Its digest is the registry's word; ret->has_digest is false where it says
+ * none.  Owns: *ret.  Errors: STV_E_NOT_FOUND, and those of reg_host_do().
+ */
+int reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
+		       struct reg_manifest *ret, struct stv_err **err);
+
+/*
+ * reg_client_manifest(c, ref, want, ret, err): the manifest ${want} of the
+ * repository; NULL: of the reference (its digest goes before its tag).
+ * Owns: *ret, reg_manifest_fini().
+ * Errors: STV_E_NOT_FOUND, STV_E_DIGEST, STV_E_LIMIT (STV_MAX_MANIFEST), and
+ *         those of reg_host_do().
+ */
+int reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
+			const struct stv_digest *want, struct reg_manifest *ret,
+			struct stv_err **err);
+
+/*
+ * reg_client_blob(c, ref, digest, size, ret, err): a blob as a stream.  A
+ * connection that breaks is taken up again where it broke, also at the next
+ * place; at the end size and digest are checked, before 0 is returned.
+ *
+ * Owns:    *ret, stv_in_close().  Borrows: ${c}.
+ * Errors:  STV_E_NOT_FOUND; while reading also STV_E_DIGEST.
+ */
+int reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
+		    const struct stv_digest *digest, uint64_t size,
+		    struct stv_in **ret, struct stv_err **err);
+
+STV_DEFINE_CLEANUP(reg_client, reg_client_close);
+
+#endif /* STAVE_REGISTRY_CLIENT_H */

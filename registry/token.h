@@ -1,0 +1,62 @@
+/*
+ * registry/token.h - fetching a bearer token: where from, and who gets to see
+ * the password for it (THREATS C03).
+ */
+#ifndef STAVE_REGISTRY_TOKEN_H
+#define STAVE_REGISTRY_TOKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reg_challenge; /* registry/challenge.h */
+struct reg_http;      /* registry/http.h */
+struct reg_login;     /* registry/host.h */
+struct stv_err;	      /* core/err.h */
+struct reg_tls;	      /* registry/http.h */
+struct stv_strs;      /* core/strs.h */
+
+struct reg_token_opts {
+	struct reg_http *http;
+	const char *host; /* of the registry, with its port */
+	bool is_plain;	  /* it is spoken to by http */
+	bool is_private;  /* its address is loopback, private, link-local */
+	const struct reg_tls *tls;
+	const struct stv_strs *scopes;
+	const struct reg_login *login; /* NULL: anonymously */
+};
+
+struct reg_token {
+	char *text;	 /* owned */
+	int64_t until_s; /* CLOCK_MONOTONIC: not to be used behind that */
+};
+
+/*
+ * reg_token_fetch(o, challenge, ret, ret_is_anonymous, err): ask the realm of
+ * a Bearer challenge for a token.
+ *
+ * The realm is an absolute https URL without userinfo (http: only at the
+ * registry's own host where that is spoken to by http), and its address is a
+ * private one only if the registry's is.  A login goes to it
+ * only if it is the registry's own host, a name above or below it, one of the
+ * same registrable domain (public suffix list), or Docker Hub's; to another one
+ * goes an anonymous request, and *ret_is_anonymous says so.
+ *
+ * Owns:   *ret, reg_token_fini().
+ * Errors: STV_E_AUTH (the login is wrong, the realm is not allowed),
+ *         STV_E_PROTOCOL, STV_E_LIMIT, STV_E_NET.
+ */
+int reg_token_fetch(const struct reg_token_opts *o,
+		    const struct reg_challenge *challenge,
+		    struct reg_token *ret, bool *ret_is_anonymous,
+		    struct stv_err **err);
+
+/* reg_token_fini(t): erase and free. */
+void reg_token_fini(struct reg_token *t);
+
+/*
+ * reg_token_may_login(registry, realm): may the login for the host ${registry}
+ * be sent to the host ${realm}?  Both without port, in any case.
+ */
+bool reg_token_may_login(const char *registry, const char *realm);
+
+#endif /* STAVE_REGISTRY_TOKEN_H */
