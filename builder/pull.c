@@ -1,0 +1,385 @@
+/* builder/pull.c - an image from a registry. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/mem.h"
+#include "core/oci.h"
+#include "core/stream.h"
+#include "core/strs.h"
+#include "core/vec.h"
+
+#include "cache/blob.h"
+#include "cache/layer.h"
+#include "registry/client.h"
+#include "registry/ref.h"
+
+#include "builder/pull.h"
+
+#define DEFAULT_PARALLEL 4
+
+struct pull {
+	const struct bld_pull_opts *o;
+	const struct reg_ref *ref;
+	struct bld_pulled *ret;
+	STV_VEC(struct stv_digest) blobs; /* what the image keeps alive */
+	struct oci_manifest *manifest;
+	struct oci_config *config;
+
+	/* The layers' threads. */
+	pthread_mutex_t lock;
+	size_t next;
+	struct stv_err *err; /* the first failure */
+};
+
+static int
+keep(struct pull *p, const void *text, size_t n, struct stv_err **err)
+{
+	return cas_blob_put(p->o->store, text, n, stv_vec_push(&p->blobs), err);
+}
+
+/* "linux/amd64, linux/arm64": what an index offers. */
+static char *
+list_platforms(const struct oci_index *x)
+{
+	struct stv_buf b = STV_BUF_INIT((size_t)2048);
+
+	for (size_t i = 0; i < x->n_manifests; i++) {
+		stv_auto_free char *one = NULL;
+
+		if (!x->manifests[i].has_platform)
+			continue;
+		one = stv_platform_str(&x->manifests[i].platform);
+		if (strncmp(one, "unknown", 7) == 0)
+			continue;
+		stv_buf_addf(&b, "%s%s", b.len == 0 ? "" : ", ", one);
+	}
+	return stv_buf_take(&b);
+}
+
+static const struct oci_descriptor *
+choose(const struct pull *p, const struct oci_index *x, struct stv_err **err)
+{
+	stv_auto_free char *want = NULL, *have = NULL;
+	const struct oci_descriptor *any = NULL;
+
+	for (size_t i = 0; i < x->n_manifests; i++) {
+		const struct oci_descriptor *d = &x->manifests[i];
+
+		if (!d->has_platform && any == NULL)
+			any = d;
+		if (d->has_platform &&
+		    stv_platform_match(p->o->platform, &d->platform))
+			return d;
+	}
+	if (any != NULL)
+		return any;
+	want = stv_platform_str(p->o->platform);
+	have = list_platforms(x);
+	(void)stv_fail(err, STV_E_NOT_FOUND,
+		       "the image has nothing for %s, but for: %s", want, have);
+	return NULL;
+}
+
+/*
+ * The manifest for the platform, through at most as many indexes as THREATS
+ * C12 allows.  All that is read is kept.
+ */
+static int
+read_manifests(struct pull *p, struct stv_err **err)
+{
+	struct reg_manifest m = {0};
+	const struct stv_digest *want = NULL;
+	struct stv_digest child;
+	stv_auto_free char *promised = NULL;
+	int rc;
+
+	for (int depth = 0;; depth++) {
+		stv_auto(oci_index) *x = NULL;
+		const struct oci_descriptor *d;
+
+		rc = reg_client_manifest(p->o->client, p->ref, want, &m, err);
+		if (rc == 0)
+			rc = keep(p, m.text, m.len, err);
+		if (rc < 0)
+			break;
+		if (depth == 0)
+			p->ret->image.manifest = m.digest;
+		p->ret->downloaded += m.len;
+		if (promised == NULL)
+			promised = stv_steal(&m.media_type);
+		if (oci_is_index(m.text, m.len) != 1) {
+			rc = oci_manifest_parse(m.text, m.len, promised,
+						&p->manifest, err);
+			break;
+		}
+		if (depth >= STV_MAX_INDEX_DEPTH) {
+			rc = stv_fail(err, STV_E_LIMIT,
+				      "indexes are nested more than %d deep",
+				      STV_MAX_INDEX_DEPTH);
+			break;
+		}
+		rc = oci_index_parse(m.text, m.len, promised, &x, err);
+		d = rc < 0 ? NULL : choose(p, x, err);
+		if (d == NULL) {
+			rc = -1;
+			break;
+		}
+		child = d->digest;
+		want = &child;
+		free(promised);
+		promised = stv_xstrdup(d->media_type);
+		reg_manifest_fini(&m);
+	}
+	reg_manifest_fini(&m);
+	return rc;
+}
+
+/* The config, which says what the layers are. */
+static int
+read_config(struct pull *p, struct stv_err **err)
+{
+	const struct oci_descriptor *d = &p->manifest->config;
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(stv_sink) *sink = stv_sink_buf(&text, "the config");
+	stv_auto(stv_in) *in = NULL;
+
+	if (cas_blob_has(p->o->store, &d->digest)) {
+		if (cas_blob_read(p->o->store, &d->digest, STV_MAX_CONFIG,
+				  &text, err) < 0)
+			return -1;
+		*stv_vec_push(&p->blobs) = d->digest;
+	} else {
+		if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size,
+				    &in, err) < 0 ||
+		    stv_copy(in, sink, NULL, err) < 0 ||
+		    keep(p, stv_buf_str(&text), text.len, err) < 0)
+			return -1;
+		p->ret->downloaded += text.len;
+	}
+	if (oci_config_parse(stv_buf_str(&text), text.len, &p->config, err) < 0)
+		return -1;
+	if (p->config->n_diff_ids != p->manifest->n_layers)
+		return stv_fail(err, STV_E_PROTOCOL,
+				"the image has %zu layers and %zu diff IDs",
+				p->manifest->n_layers, p->config->n_diff_ids);
+	p->ret->image.config = d->digest;
+	return 0;
+}
+
+static void
+tell(struct pull *p, enum bld_pull_moment m, const struct oci_descriptor *d,
+     uint64_t now)
+{
+	if (p->o->on_layer == NULL)
+		return;
+	(void)pthread_mutex_lock(&p->lock);
+	p->o->on_layer(p->o->arg, m, &d->digest, now, d->size);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Counts what passes, for whoever watches. */
+struct watch_in {
+	struct stv_in base;
+	struct stv_in *under;
+	struct pull *pull;
+	const struct oci_descriptor *d;
+	uint64_t now;
+	uint64_t told;
+};
+
+static int64_t
+watch_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
+{
+	struct watch_in *w = (struct watch_in *)in;
+	int64_t got = w->under->read(w->under, buf, n, err);
+
+	if (got <= 0)
+		return got;
+	w->now += (uint64_t)got;
+	if (w->now - w->told >= (uint64_t)1 << 20) {
+		w->told = w->now;
+		tell(w->pull, BLD_PULL_LAYER_MOVED, w->d, w->now);
+	}
+	return got;
+}
+
+static bool
+has_layer(struct pull *p, const struct oci_descriptor *d,
+	  const struct stv_digest *diff_id, struct cas_layer *ret)
+{
+	struct stv_err *err = NULL;
+	int r = cas_blob_has(p->o->store, &d->digest)
+			? cas_layer_get(p->o->store, diff_id, ret, &err)
+			: 0;
+
+	stv_err_free(err);
+	return r == 1;
+}
+
+static int
+fetch_layer(struct pull *p, size_t i, uint64_t *ret_size, struct stv_err **err)
+{
+	const struct oci_descriptor *d = &p->manifest->layers[i];
+	struct watch_in w = {.base = {.read = watch_read}, .pull = p, .d = d};
+	struct stv_digest blob;
+	struct lay_result result;
+	struct cas_layer have;
+	uint64_t size;
+	int rc;
+
+	if (has_layer(p, d, &p->config->diff_ids[i], &have)) {
+		tell(p, BLD_PULL_LAYER_HERE, d, d->size);
+		*ret_size = have.tar_size;
+		return 0;
+	}
+	tell(p, BLD_PULL_LAYER_STARTED, d, 0);
+	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size, &w.under,
+			    err) < 0)
+		return -1;
+	rc = lay_receive(p->o->store, &w.base, &p->config->diff_ids[i], &result,
+			 &blob, &size, err);
+	stv_in_close(w.under);
+	if (rc < 0)
+		return stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
+				p->manifest->n_layers);
+	(void)pthread_mutex_lock(&p->lock);
+	p->ret->downloaded += size;
+	(void)pthread_mutex_unlock(&p->lock);
+	*ret_size = result.size;
+	tell(p, BLD_PULL_LAYER_DONE, d, d->size);
+	return 0;
+}
+
+/* One of the threads: a layer after the other. */
+static void *
+layers_main(void *arg)
+{
+	struct pull *p = arg;
+
+	for (;;) {
+		struct stv_err *err = NULL;
+		uint64_t size = 0;
+		size_t i;
+
+		(void)pthread_mutex_lock(&p->lock);
+		i = p->err == NULL && p->next < p->manifest->n_layers
+			    ? p->next++
+			    : SIZE_MAX;
+		(void)pthread_mutex_unlock(&p->lock);
+		if (i == SIZE_MAX)
+			return NULL;
+		(void)fetch_layer(p, i, &size, &err);
+		(void)pthread_mutex_lock(&p->lock);
+		p->ret->image.size += size;
+		if (err != NULL && p->err == NULL)
+			p->err = stv_steal(&err);
+		(void)pthread_mutex_unlock(&p->lock);
+		stv_err_free(err);
+	}
+}
+
+static int
+read_layers(struct pull *p, struct stv_err **err)
+{
+	unsigned n =
+		p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
+	pthread_t threads[64];
+	sigset_t all, before;
+	unsigned started = 0;
+
+	if (n > p->manifest->n_layers)
+		n = (unsigned)p->manifest->n_layers;
+	if (n > sizeof(threads) / sizeof(threads[0]))
+		n = sizeof(threads) / sizeof(threads[0]);
+	/* Signals are the main thread's; this one is a worker too. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (started + 1 < n &&
+	       pthread_create(&threads[started], NULL, layers_main, p) == 0)
+		started++;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)layers_main(p);
+	while (started > 0)
+		(void)pthread_join(threads[--started], NULL);
+	if (p->err != NULL) {
+		*err = stv_steal(&p->err);
+		return -1;
+	}
+	for (size_t i = 0; i < p->manifest->n_layers; i++)
+		*stv_vec_push(&p->blobs) = p->manifest->layers[i].digest;
+	return 0;
+}
+
+static int
+pull_all(struct pull *p, struct stv_err **err)
+{
+	stv_auto_free char *tag = reg_ref_tagged(p->ref);
+	struct stv_strs tags = {0};
+	struct cas_image before;
+	int rc, had = 0;
+
+	if (read_manifests(p, err) < 0 || read_config(p, err) < 0 ||
+	    read_layers(p, err) < 0)
+		return -1;
+	if (tag != NULL) {
+		had = cas_tag_get(p->o->store, tag, &before, err);
+		stv_strs_add(&tags, tag);
+	}
+	p->ret->image.created_s = (int64_t)time(NULL);
+	p->ret->is_new = had != 1 || !stv_digest_equal(&before.manifest,
+						       &p->ret->image.manifest);
+	rc = had < 0 ? -1
+		     : cas_image_put(p->o->store, &p->ret->image, p->blobs.v,
+				     p->blobs.len, &tags, err);
+	stv_strs_clear(&tags);
+	return rc;
+}
+
+/* Is what the tag names in the registry now what it names here? 1, 0, -1. */
+static int
+is_current(const struct bld_pull_opts *o, const struct reg_ref *ref,
+	   struct cas_image *ret, struct stv_err **err)
+{
+	stv_auto_free char *tag = reg_ref_tagged(ref);
+	struct reg_manifest m = {0};
+	int r;
+
+	if (tag == NULL || ref->has_digest)
+		return 0;
+	r = cas_tag_get(o->store, tag, ret, err);
+	if (r != 1)
+		return r;
+	if (reg_client_resolve(o->client, ref, &m, err) < 0)
+		return -1;
+	r = m.has_digest && stv_digest_equal(&m.digest, &ret->manifest);
+	reg_manifest_fini(&m);
+	return r;
+}
+
+int
+bld_pull(const struct bld_pull_opts *o, const struct reg_ref *ref,
+	 struct bld_pulled *ret, struct stv_err **err)
+{
+	struct pull p = {.o = o, .ref = ref, .ret = ret};
+	int rc;
+
+	*ret = (struct bld_pulled){.downloaded = 0};
+	rc = is_current(o, ref, &ret->image, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	ret->image = (struct cas_image){.size = 0};
+	(void)pthread_mutex_init(&p.lock, NULL);
+	rc = pull_all(&p, err);
+	(void)pthread_mutex_destroy(&p.lock);
+	stv_vec_fini(&p.blobs);
+	oci_manifest_free(p.manifest);
+	oci_config_free(p.config);
+	return rc;
+}

@@ -1,0 +1,60 @@
+/*
+ * builder/pull.h - an image from a registry into the store.
+ *
+ * Manifest, config and compressed layers stay byte for byte as they came, so
+ * that the image can be pushed elsewhere under the same digest.  A layer is
+ * checked, stored and listed while it arrives, several at a time; what the
+ * store has is not fetched again.
+ */
+#ifndef STAVE_BUILDER_PULL_H
+#define STAVE_BUILDER_PULL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cache/meta.h"
+
+struct cas_store;    /* cache/store.h */
+struct reg_client;   /* registry/client.h */
+struct reg_ref;	     /* registry/ref.h */
+struct stv_err;	     /* core/err.h */
+struct stv_platform; /* core/oci.h */
+
+/* Where a pull stands; called by any thread, one at a time. */
+enum bld_pull_moment {
+	BLD_PULL_LAYER_HERE, /* it was in the store */
+	BLD_PULL_LAYER_STARTED,
+	BLD_PULL_LAYER_MOVED, /* ${now} of ${size} bytes came */
+	BLD_PULL_LAYER_DONE
+};
+
+struct bld_pull_opts {
+	struct cas_store *store; /* the caller holds a lease */
+	struct reg_client *client;
+	const struct stv_platform *platform;
+	unsigned n_parallel; /* layers at a time; 0: 4 */
+	void (*on_layer)(void *arg, enum bld_pull_moment m,
+			 const struct stv_digest *blob, uint64_t now,
+			 uint64_t size);
+	void *arg;
+};
+
+/* What a pull has done. */
+struct bld_pulled {
+	struct cas_image image;
+	bool is_new;	     /* the tag did not name it before */
+	uint64_t downloaded; /* bytes of manifests, config and layers */
+};
+
+/*
+ * bld_pull(o, ref, ret, err): the image of ${ref} for the platform, under its
+ * tag if it has one.  A tag that has not moved costs one HEAD.
+ *
+ * Errors: STV_E_NOT_FOUND (no such image, or none for the platform; the
+ *         message lists those that there are), STV_E_DIGEST, STV_E_INPUT, and
+ *         those of the registry.  Then nothing of it is visible.
+ */
+int bld_pull(const struct bld_pull_opts *o, const struct reg_ref *ref,
+	     struct bld_pulled *ret, struct stv_err **err);
+
+#endif /* STAVE_BUILDER_PULL_H */
