@@ -101,6 +101,41 @@ int reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 		    const struct stv_digest *digest, uint64_t size,
 		    struct stv_in **ret, struct stv_err **err);
 
+/* A blob to be sent. */
+struct reg_upload {
+	int fd; /* it is all of this file; read by pread() */
+	uint64_t size;
+	struct stv_digest digest;
+	const char
+		*from; /* a repository of the host that may have it, or NULL */
+	/* Told how much the registry has; may be NULL. */
+	void (*on_progress)(void *arg, uint64_t now, uint64_t total);
+	void *arg;
+};
+
+enum reg_uploaded { REG_UPLOAD_HAD, REG_UPLOAD_MOUNTED, REG_UPLOAD_SENT };
+
+/*
+ * reg_client_put_blob(c, ref, u, ret, ret_sent, err): make sure that the
+ * repository has a blob: by HEAD, by a mount from ${u->from}, else by sending
+ * it.  Larger ones go in pieces of 64 MiB at most, and what the registry took
+ * of a piece that broke off is not sent again.  *ret_sent counts the bytes that
+ * went out, those of broken tries too.
+ * Errors: those of reg_host_do(); STV_E_DIGEST: the registry got other bytes.
+ */
+int reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
+			const struct reg_upload *u, enum reg_uploaded *ret,
+			uint64_t *ret_sent, struct stv_err **err);
+
+/*
+ * reg_client_put_manifest(c, ref, which, media_type, text, len, err): put a
+ * manifest or index under ${which}, a tag or digest.  A registry that stores
+ * it under another digest is STV_E_DIGEST.
+ */
+int reg_client_put_manifest(struct reg_client *c, const struct reg_ref *ref,
+			    const char *which, const char *media_type,
+			    const char *text, size_t len, struct stv_err **err);
+
 STV_DEFINE_CLEANUP(reg_client, reg_client_close);
 
 #endif /* STAVE_REGISTRY_CLIENT_H */

@@ -351,20 +351,34 @@ fail_status(const struct reg_host *h, const struct reg_call *call,
 	return -1;
 }
 
-/* The URL to send to; a login goes along only to the host itself. */
+/*
+ * The URL to send to; a login goes along only to the host itself, and nothing
+ * to another one in clear (THREATS C17).  A registry that does not know of the
+ * TLS in front of it says http:// of itself.  Owned; NULL with an error.
+ */
 static char *
-target_url(const struct reg_host *h, const char *target, bool *ret_is_own)
+target_url(const struct reg_host *h, const char *target, bool *ret_is_own,
+	   struct stv_err **err)
 {
-	stv_auto_free char *base = stv_xasprintf(
-		"%s://%s/", h->is_plain ? "http" : "https", h->name);
+	const char *scheme = h->is_plain ? "http" : "https";
+	size_t n = strlen(h->name);
+	const char *name = strstr(target, "://");
 
-	if (*target == '/') {
+	*ret_is_own = *target == '/';
+	if (*ret_is_own)
+		return stv_xasprintf("%s://%s%s", scheme, h->name, target);
+	if (name != NULL && strncasecmp(name + 3, h->name, n) == 0 &&
+	    name[3 + n] == '/') {
 		*ret_is_own = true;
-		return stv_xasprintf("%.*s%s", (int)strlen(base) - 1, base,
-				     target);
+		return stv_xasprintf("%s://%s%s", scheme, h->name,
+				     name + 3 + n);
 	}
-	*ret_is_own = strncasecmp(target, base, strlen(base)) == 0;
-	return stv_xstrdup(target);
+	if (strncasecmp(target, "https://", 8) == 0)
+		return stv_xstrdup(target);
+	(void)stv_fail(err, STV_E_PROTOCOL,
+		       "%s sends us to another place that is not https",
+		       h->name);
+	return NULL;
 }
 
 /* By reg_http_do(), or reg_http_get() where ${ret_in} is given. */
@@ -421,11 +435,12 @@ send_all(struct reg_host *h, struct reg_call *call,
 	for (int n = 0;; n++) {
 		stv_auto_free char *url = NULL;
 		char *auth = NULL;
-		bool is_own;
+		bool is_own = false;
 
 		(void)pthread_mutex_lock(&h->lock);
 		rc = h->is_probed ? 0 : probe(h, err);
-		url = target_url(h, call->target, &is_own);
+		if (rc == 0)
+			url = target_url(h, call->target, &is_own, err);
 		if (is_own)
 			auth = authorization(h, scope);
 		(void)pthread_mutex_unlock(&h->lock);
@@ -434,7 +449,8 @@ send_all(struct reg_host *h, struct reg_call *call,
 		call->req.tls = is_own ? h->o.tls : NULL;
 		call->req.is_error_ok = true;
 		if (rc == 0)
-			rc = send_once(h, call, ret, ret_in, err);
+			rc = url == NULL ? -1
+					 : send_once(h, call, ret, ret_in, err);
 		call->req.url = call->req.authorization = NULL;
 		if (rc == 0 && ret->status == 401 && is_own && n < MAX_LOGINS)
 			rc = log_in(h, call, ret, &scopes, auth, err);

@@ -1,0 +1,434 @@
+/*
+ * registry/upload.c - blobs and manifests to a registry.
+ *
+ * Distribution specification 1.1, "Push": POST opens a session, whose place
+ * each answer says anew; PATCH adds a piece; PUT ends it with the digest.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/stream.h"
+#include "core/strs.h"
+
+#include "registry/client_internal.h"
+
+/* One that fits into this goes with the PUT: two requests instead of three. */
+#define MAX_WHOLE ((uint64_t)1 << 20)
+/* Proxies and CDNs in front of registries limit a body to 100 MB. */
+#define MAX_PIECE ((uint64_t)64 << 20)
+#define MAX_IDLE_BREAKS 5
+#define MAX_BREAKS 100
+#define BACKOFF_MS 200U
+
+/* An upload under way. */
+struct session {
+	struct reg_client *client;
+	const struct reg_place *place;
+	const struct reg_upload *u;
+	struct reg_host *host;
+	char *what;
+	char *location;	 /* of the session, or NULL */
+	uint64_t offset; /* what the registry has */
+	uint64_t sent;
+	unsigned n_breaks;
+	unsigned n_idle;
+
+	/* The body of the request under way. */
+	struct stv_in *body;
+	uint64_t piece;
+};
+
+static int
+call(struct session *s, const char *method, const char *target,
+     struct stv_strs *headers, struct reg_http_response *res,
+     struct stv_err **err)
+{
+	struct reg_call c = {.path = s->place->path,
+			     .actions = "pull,push",
+			     .from = s->u->from,
+			     .target = target,
+			     .what = s->what,
+			     .req = {.method = method,
+				     .headers = headers,
+				     .no_redirect = true}};
+
+	return reg_host_do(s->host, &c, res, err);
+}
+
+/* Does the repository have it? 1, 0, -1. */
+static int
+is_there(struct session *s, struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	stv_auto_free char *target =
+		stv_xasprintf("/v2/%s/blobs/%s", s->place->path,
+			      stv_digest_str(&s->u->digest, text));
+	struct reg_call c = {.path = s->place->path,
+			     .actions = "pull,push",
+			     .from = s->u->from,
+			     .target = target,
+			     .what = s->what,
+			     .req = {.method = "HEAD"}};
+	reg_auto_response res = {0};
+
+	if (reg_host_do(s->host, &c, &res, err) == 0)
+		return 1;
+	if (res.status != 404)
+		return -1;
+	stv_err_clear(err);
+	return 0;
+}
+
+/* The session's place, which may be relative to the request's. */
+static int
+take_location(struct session *s, const struct reg_http_response *res,
+	      struct stv_err **err)
+{
+	const char *l = reg_http_header(res, "location");
+
+	if (l == NULL || *l == '\0')
+		return stv_fail(err, STV_E_PROTOCOL,
+				"%s: %s: the registry does not say where to "
+				"send it",
+				s->place->host, s->what);
+	free(s->location);
+	s->location = *l == '/' || strstr(l, "://") != NULL
+			      ? stv_xstrdup(l)
+			      : stv_xasprintf("/%s", l);
+	return 0;
+}
+
+/* Open a session, or have the blob mounted: 1 then. */
+static int
+open_session(struct session *s, struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	stv_auto_free char *target =
+		s->u->from != NULL
+			? stv_xasprintf(
+				  "/v2/%s/blobs/uploads/?mount=%s&from=%s",
+				  s->place->path,
+				  stv_digest_str(&s->u->digest, text),
+				  s->u->from)
+			: stv_xasprintf("/v2/%s/blobs/uploads/",
+					s->place->path);
+	reg_auto_response res = {0};
+
+	s->offset = 0;
+	if (call(s, "POST", target, NULL, &res, err) < 0)
+		return -1;
+	if (res.status == 201)
+		return 1;
+	return take_location(s, &res, err);
+}
+
+static struct stv_in *
+rewind_piece(void *arg, struct stv_err **err)
+{
+	struct session *s = arg;
+
+	(void)err;
+	stv_in_close(s->body);
+	s->body = stv_in_fd_range(s->u->fd, s->offset, s->piece);
+	return s->body;
+}
+
+static void
+on_progress(void *arg, uint64_t now, uint64_t total)
+{
+	struct session *s = arg;
+
+	(void)total;
+	if (s->u->on_progress != NULL)
+		s->u->on_progress(s->u->arg, s->offset + now, s->u->size);
+}
+
+/* Send ${s->piece} bytes from ${s->offset}: once, what is next is decided by
+ * what the registry says that it has. */
+static int
+send_piece(struct session *s, const char *method, const char *target,
+	   struct reg_http_response *res, struct stv_err **err)
+{
+	struct stv_strs headers = {0};
+	struct reg_call c = {.path = s->place->path,
+			     .actions = "pull,push",
+			     .from = s->u->from,
+			     .target = target,
+			     .what = s->what,
+			     .req = {.method = method,
+				     .headers = &headers,
+				     .no_redirect = true,
+				     .max_tries = 1,
+				     .body = rewind_piece(s, err),
+				     .body_size = s->piece,
+				     .rewind_body = rewind_piece,
+				     .on_progress = on_progress,
+				     .arg = s}};
+	int rc;
+
+	stv_strs_add(&headers, "Content-Type: application/octet-stream");
+	if (strcmp(method, "PATCH") == 0)
+		stv_strs_take(
+			&headers,
+			stv_xasprintf("Content-Range: %llu-%llu",
+				      (unsigned long long)s->offset,
+				      (unsigned long long)(s->offset +
+							   s->piece - 1)));
+	rc = reg_host_do(s->host, &c, res, err);
+	s->sent += s->piece;
+	stv_strs_clear(&headers);
+	return rc;
+}
+
+/* LOCATION?...&digest=sha256:... */
+static char *
+end_target(const struct session *s)
+{
+	char text[STV_DIGEST_STR_MAX];
+
+	return stv_xasprintf("%s%cdigest=%s", s->location,
+			     strchr(s->location, '?') != NULL ? '&' : '?',
+			     stv_digest_str(&s->u->digest, text));
+}
+
+/* "0-99" of a Range header: 100; -1 where it is not that. */
+static int64_t
+range_end(const struct reg_http_response *res)
+{
+	const char *range = reg_http_header(res, "range");
+	char *end;
+	unsigned long long last;
+
+	if (range != NULL && strncmp(range, "bytes=", 6) == 0)
+		range += 6;
+	if (range == NULL || strncmp(range, "0-", 2) != 0)
+		return -1;
+	last = strtoull(range + 2, &end, 10);
+	if (end == range + 2 || *end != '\0' || last >= INT64_MAX)
+		return -1;
+	/* An empty session says "0-0", as one with a byte does. */
+	return last == 0 ? 0 : (int64_t)last + 1;
+}
+
+/*
+ * A piece broke off: how much does the registry have?  A session that it does
+ * not know any more is begun anew.
+ */
+static int
+ask_offset(struct session *s, struct stv_err **err)
+{
+	reg_auto_response res = {0};
+	int64_t n;
+
+	if (call(s, "GET", s->location, NULL, &res, err) < 0) {
+		if (res.status != 404 && res.status != 405 && res.status != 400)
+			return -1;
+		stv_err_clear(err);
+		return open_session(s, err) < 0 ? -1 : 0;
+	}
+	n = range_end(&res);
+	s->offset = n < 0 || (uint64_t)n > s->u->size ? 0 : (uint64_t)n;
+	if (reg_http_header(&res, "location") != NULL &&
+	    take_location(s, &res, err) < 0)
+		return -1;
+	/* Bytes that cannot be counted are of no use. */
+	return n < 0 || (uint64_t)n > s->u->size ? open_session(s, err) : 0;
+}
+
+static void
+back_off(const struct session *s)
+{
+	uint32_t chance, ms = BACKOFF_MS << s->n_idle;
+	struct timespec t;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = 0;
+	ms = ms / 2 + chance % (ms / 2 + 1);
+	t = (struct timespec){.tv_sec = ms / 1000,
+			      .tv_nsec = (long)(ms % 1000) * 1000000};
+	(void)nanosleep(&t, NULL);
+}
+
+/* A piece failed with *err: 0 to go on at ${s->offset}. */
+static int
+recover(struct session *s, const struct reg_http_response *res,
+	struct stv_err **err)
+{
+	uint64_t before = s->offset;
+
+	/* 416: the registry's offset is another one than ours. */
+	if ((stv_err_code(*err) != STV_E_NET && res->status != 416) ||
+	    ++s->n_breaks > MAX_BREAKS || ++s->n_idle > MAX_IDLE_BREAKS)
+		return -1;
+	stv_err_clear(err);
+	back_off(s);
+	if (ask_offset(s, err) < 0)
+		return -1;
+	if (s->offset > before)
+		s->n_idle = 0;
+	return 0;
+}
+
+/* All pieces, then the end. */
+static int
+send_pieces(struct session *s, struct stv_err **err)
+{
+	while (s->offset < s->u->size) {
+		reg_auto_response res = {0};
+		uint64_t left = s->u->size - s->offset;
+
+		s->piece = left < MAX_PIECE ? left : MAX_PIECE;
+		if (send_piece(s, "PATCH", s->location, &res, err) < 0) {
+			if (recover(s, &res, err) < 0)
+				return -1;
+			continue;
+		}
+		s->n_idle = 0;
+		if (take_location(s, &res, err) < 0)
+			return -1;
+		s->offset += s->piece;
+	}
+	return 0;
+}
+
+static int
+end_session(struct session *s, struct stv_err **err)
+{
+	for (;;) {
+		stv_auto_free char *target = end_target(s);
+		reg_auto_response res = {0};
+
+		s->piece = s->u->size - s->offset;
+		if (send_piece(s, "PUT", target, &res, err) == 0)
+			return 0;
+		if (recover(s, &res, err) < 0)
+			return -1;
+		if (s->offset == 0 && s->u->size > MAX_WHOLE &&
+		    send_pieces(s, err) < 0)
+			return -1;
+	}
+}
+
+static int
+send_blob(struct session *s, struct stv_err **err)
+{
+	int r = open_session(s, err);
+
+	if (r != 0)
+		return r;
+	if (s->u->size > MAX_WHOLE && send_pieces(s, err) < 0)
+		return -1;
+	return end_session(s, err);
+}
+
+int
+reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
+		    const struct reg_upload *u, enum reg_uploaded *ret,
+		    uint64_t *ret_sent, struct stv_err **err)
+{
+	struct session s = {.client = c, .u = u};
+	struct reg_places places;
+	char text[STV_DIGEST_STR_MAX];
+	int r;
+
+	*ret_sent = 0;
+	if (reg_places_get(c, ref, true, &places, err) < 0)
+		return -1;
+	s.place = &places.v[0];
+	s.host = reg_client_host(c, s.place);
+	s.what = stv_xasprintf("blob %s of %s",
+			       stv_digest_str(&u->digest, text), s.place->path);
+	r = is_there(&s, err);
+	*ret = REG_UPLOAD_HAD;
+	if (r == 0) {
+		r = send_blob(&s, err);
+		*ret = r == 1 ? REG_UPLOAD_MOUNTED : REG_UPLOAD_SENT;
+	}
+	*ret_sent = s.sent;
+	stv_in_close(s.body);
+	free(s.location);
+	free(s.what);
+	reg_places_fini(&places);
+	return r < 0 ? -1 : 0;
+}
+
+/* A manifest as a body that can be sent again. */
+struct text_body {
+	const char *text;
+	size_t len;
+	struct stv_in *in;
+};
+
+static struct stv_in *
+rewind_text(void *arg, struct stv_err **err)
+{
+	struct text_body *b = arg;
+
+	(void)err;
+	stv_in_close(b->in);
+	b->in = stv_in_mem(b->text, b->len);
+	return b->in;
+}
+
+/* The registry may say under which digest it has it. */
+static int
+check_digest(const struct reg_place *p, const char *which,
+	     const struct text_body *b, const struct reg_http_response *res,
+	     struct stv_err **err)
+{
+	const char *said = reg_http_header(res, "docker-content-digest");
+	struct stv_digest d = stv_digest_of(b->text, b->len);
+	char text[STV_DIGEST_STR_MAX];
+
+	if (said == NULL || strcmp(said, stv_digest_str(&d, text)) == 0)
+		return 0;
+	return stv_fail(err, STV_E_DIGEST,
+			"%s: the registry has manifest '%s' of %s under "
+			"another digest than %s",
+			p->host, which, p->path, text);
+}
+
+int
+reg_client_put_manifest(struct reg_client *c, const struct reg_ref *ref,
+			const char *which, const char *media_type,
+			const char *text, size_t len, struct stv_err **err)
+{
+	struct text_body body = {.text = text, .len = len};
+	struct stv_strs headers = {0};
+	struct reg_places places;
+	reg_auto_response res = {0};
+	stv_auto_free char *target = NULL, *what = NULL;
+	const struct reg_place *p;
+	int rc;
+
+	if (reg_places_get(c, ref, true, &places, err) < 0)
+		return -1;
+	p = &places.v[0];
+	target = stv_xasprintf("/v2/%s/manifests/%s", p->path, which);
+	what = stv_xasprintf("manifest '%s' of %s", which, p->path);
+	stv_strs_take(&headers, stv_xasprintf("Content-Type: %s", media_type));
+	rc = reg_host_do(
+		reg_client_host(c, p),
+		&(struct reg_call){.path = p->path,
+				   .actions = "pull,push",
+				   .target = target,
+				   .what = what,
+				   .req = {.method = "PUT",
+					   .headers = &headers,
+					   .no_redirect = true,
+					   .body = rewind_text(&body, err),
+					   .body_size = len,
+					   .rewind_body = rewind_text,
+					   .arg = &body}},
+		&res, err);
+	if (rc == 0)
+		rc = check_digest(p, which, &body, &res, err);
+	stv_in_close(body.in);
+	stv_strs_clear(&headers);
+	reg_places_fini(&places);
+	return rc;
+}
