@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "registry/ref.h"
 
+#include "builder/base.h"
 #include "builder/build_internal.h"
 
 /* By digest of manifest or config, else by tag: 1, 0 or -1. */
@@ -75,8 +76,8 @@ bld_base_load(struct bld_build *b, const struct bld_origin *from,
  */
 static int
 read_manifest(struct cas_store *store, const struct stv_digest *d,
-	      const struct stv_digest *config, struct oci_manifest **ret,
-	      struct stv_err **err)
+	      const struct stv_digest *config, struct stv_digest *ret_digest,
+	      struct oci_manifest **ret, struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
 	stv_auto(oci_manifest) *m = NULL;
@@ -91,6 +92,7 @@ read_manifest(struct cas_store *store, const struct stv_digest *d,
 			return -1;
 		if (!stv_digest_equal(&m->config.digest, config))
 			return 0;
+		*ret_digest = *d;
 		*ret = stv_steal(&m);
 		return 1;
 	}
@@ -102,8 +104,25 @@ read_manifest(struct cas_store *store, const struct stv_digest *d,
 		    strcmp(x->manifests[i].media_type, OCI_MT_INDEX) != 0 &&
 		    strcmp(x->manifests[i].media_type, DOCKER_MT_LIST) != 0)
 			r = read_manifest(store, &x->manifests[i].digest,
-					  config, ret, err);
+					  config, ret_digest, ret, err);
 	return r;
+}
+
+int
+bld_image_manifest(struct cas_store *store, const struct cas_image *image,
+		   struct stv_digest *ret_digest, struct oci_manifest **ret,
+		   struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	int r = read_manifest(store, &image->manifest, &image->config,
+			      ret_digest, ret, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	return stv_fail(err, STV_E_NOT_FOUND,
+			"the manifest of image %s is not "
+			"here",
+			stv_digest_str(&image->config, text));
 }
 
 /* Do the layers of an image lie below the stage? */
@@ -131,6 +150,7 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 {
 	const struct bld_stage *root = st;
 	reg_auto_ref ref = {0};
+	struct stv_digest ignored;
 	struct cas_image img;
 	int r;
 
@@ -145,7 +165,7 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 	if (r == 1)
 		r = is_below(b->o->store, &img.config, st->config, err);
 	if (r == 1)
-		r = read_manifest(b->o->store, &img.manifest, &img.config, ret,
-				  err);
+		r = read_manifest(b->o->store, &img.manifest, &img.config,
+				  &ignored, ret, err);
 	return r;
 }

@@ -1,6 +1,5 @@
 /* builder/pull.c - an image from a registry. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "registry/client.h"
 #include "registry/ref.h"
 
+#include "builder/parallel.h"
 #include "builder/pull.h"
 
 #define DEFAULT_PARALLEL 4
@@ -32,10 +32,7 @@ struct pull {
 	struct oci_manifest *manifest;
 	struct oci_config *config;
 
-	/* The layers' threads. */
-	pthread_mutex_t lock;
-	size_t next;
-	struct stv_err *err; /* the first failure */
+	pthread_mutex_t lock; /* over ->ret and the listener */
 };
 
 static int
@@ -210,6 +207,15 @@ watch_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 	return got;
 }
 
+static void
+add_sizes(struct pull *p, uint64_t unpacked, uint64_t downloaded)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->ret->image.size += unpacked;
+	p->ret->downloaded += downloaded;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
 static bool
 has_layer(struct pull *p, const struct oci_descriptor *d,
 	  const struct stv_digest *diff_id, struct cas_layer *ret)
@@ -224,8 +230,9 @@ has_layer(struct pull *p, const struct oci_descriptor *d,
 }
 
 static int
-fetch_layer(struct pull *p, size_t i, uint64_t *ret_size, struct stv_err **err)
+fetch_layer(void *arg, size_t i, struct stv_err **err)
 {
+	struct pull *p = arg;
 	const struct oci_descriptor *d = &p->manifest->layers[i];
 	struct watch_in w = {.base = {.read = watch_read}, .pull = p, .d = d};
 	struct stv_digest blob;
@@ -236,7 +243,7 @@ fetch_layer(struct pull *p, size_t i, uint64_t *ret_size, struct stv_err **err)
 
 	if (has_layer(p, d, &p->config->diff_ids[i], &have)) {
 		tell(p, BLD_PULL_LAYER_HERE, d, d->size);
-		*ret_size = have.tar_size;
+		add_sizes(p, have.tar_size, 0);
 		return 0;
 	}
 	tell(p, BLD_PULL_LAYER_STARTED, d, 0);
@@ -249,69 +256,18 @@ fetch_layer(struct pull *p, size_t i, uint64_t *ret_size, struct stv_err **err)
 	if (rc < 0)
 		return stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
 				p->manifest->n_layers);
-	(void)pthread_mutex_lock(&p->lock);
-	p->ret->downloaded += size;
-	(void)pthread_mutex_unlock(&p->lock);
-	*ret_size = result.size;
+	add_sizes(p, result.size, size);
 	tell(p, BLD_PULL_LAYER_DONE, d, d->size);
 	return 0;
-}
-
-/* One of the threads: a layer after the other. */
-static void *
-layers_main(void *arg)
-{
-	struct pull *p = arg;
-
-	for (;;) {
-		struct stv_err *err = NULL;
-		uint64_t size = 0;
-		size_t i;
-
-		(void)pthread_mutex_lock(&p->lock);
-		i = p->err == NULL && p->next < p->manifest->n_layers
-			    ? p->next++
-			    : SIZE_MAX;
-		(void)pthread_mutex_unlock(&p->lock);
-		if (i == SIZE_MAX)
-			return NULL;
-		(void)fetch_layer(p, i, &size, &err);
-		(void)pthread_mutex_lock(&p->lock);
-		p->ret->image.size += size;
-		if (err != NULL && p->err == NULL)
-			p->err = stv_steal(&err);
-		(void)pthread_mutex_unlock(&p->lock);
-		stv_err_free(err);
-	}
 }
 
 static int
 read_layers(struct pull *p, struct stv_err **err)
 {
-	unsigned n =
-		p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
-	pthread_t threads[64];
-	sigset_t all, before;
-	unsigned started = 0;
+	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
 
-	if (n > p->manifest->n_layers)
-		n = (unsigned)p->manifest->n_layers;
-	if (n > sizeof(threads) / sizeof(threads[0]))
-		n = sizeof(threads) / sizeof(threads[0]);
-	/* Signals are the main thread's; this one is a worker too. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (started + 1 < n &&
-	       pthread_create(&threads[started], NULL, layers_main, p) == 0)
-		started++;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)layers_main(p);
-	while (started > 0)
-		(void)pthread_join(threads[--started], NULL);
-	if (p->err != NULL) {
-		*err = stv_steal(&p->err);
+	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0)
 		return -1;
-	}
 	for (size_t i = 0; i < p->manifest->n_layers; i++)
 		*stv_vec_push(&p->blobs) = p->manifest->layers[i].digest;
 	return 0;

@@ -9,12 +9,12 @@
 
 #include "builder/pull.h"
 #include "cache/store.h"
-#include "registry/client.h"
 #include "registry/ref.h"
 
 #include "cmd/ctx.h"
 #include "cmd/image.h"
 #include "cmd/opts.h"
+#include "cmd/registry.h"
 #include "cmd/verbs.h"
 
 struct pull_values {
@@ -31,13 +31,6 @@ static const struct cmd_opt opts[] = {
 	CMD_MOOT("disable-content-trust"),
 	CMD_OPT_END,
 };
-
-static bool
-is_cancelled(void *arg)
-{
-	(void)arg;
-	return stv_cancel_signal() != 0;
-}
 
 static void
 on_layer(void *arg, enum bld_pull_moment m, const struct stv_digest *blob,
@@ -72,7 +65,6 @@ static int
 pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
      struct stv_err **err)
 {
-	struct reg_client_opts client_opts = {.is_cancelled = is_cancelled};
 	stv_auto(reg_client) *client = NULL;
 	stv_auto(cas_store) *store = NULL;
 	stv_auto(cas_lease) *lease = NULL;
@@ -93,7 +85,7 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 	if (rc == 0)
 		rc = cas_lease_take(store, &lease, err);
 	if (rc == 0)
-		rc = reg_client_open(&client_opts, &client, err);
+		rc = cmd_registry_open(&client, err);
 	if (rc == 0) {
 		struct bld_pull_opts p = {.store = store,
 					  .client = client,

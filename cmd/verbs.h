@@ -24,6 +24,7 @@ extern const struct cmd_verb cmd_verb_logs;
 extern const struct cmd_verb cmd_verb_parse;
 extern const struct cmd_verb cmd_verb_prune;
 extern const struct cmd_verb cmd_verb_pull;
+extern const struct cmd_verb cmd_verb_push;
 extern const struct cmd_verb cmd_verb_rmi;
 extern const struct cmd_verb cmd_verb_run;
 extern const struct cmd_verb cmd_verb_save;

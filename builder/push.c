@@ -1,0 +1,158 @@
+/* builder/push.c - an image to a registry. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/limits.h"
+#include "core/oci.h"
+
+#include "cache/blob.h"
+#include "cache/meta.h"
+#include "cache/repack.h"
+#include "registry/ref.h"
+
+#include "builder/base.h"
+#include "builder/parallel.h"
+#include "builder/push.h"
+
+#define DEFAULT_PARALLEL 4
+
+struct push {
+	const struct bld_push_opts *o;
+	const struct reg_ref *ref;
+	struct bld_pushed *ret;
+	struct oci_manifest *manifest;
+	pthread_mutex_t lock; /* over ->ret and the listener */
+};
+
+/* One blob, for who watches it. */
+struct watched {
+	struct push *push;
+	const struct oci_descriptor *d;
+};
+
+static void
+on_progress(void *arg, uint64_t now, uint64_t total)
+{
+	struct watched *w = arg;
+	struct push *p = w->push;
+
+	if (p->o->on_progress == NULL)
+		return;
+	(void)pthread_mutex_lock(&p->lock);
+	p->o->on_progress(p->o->arg, &w->d->digest, now, total);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+static int
+push_blob(void *arg, size_t i, struct stv_err **err)
+{
+	struct push *p = arg;
+	struct watched w = {.push = p,
+			    .d = i < p->manifest->n_layers
+					 ? &p->manifest->layers[i]
+					 : &p->manifest->config};
+	struct reg_upload u = {.digest = w.d->digest,
+			       .from = p->o->from,
+			       .on_progress = on_progress,
+			       .arg = &w};
+	stv_auto_fd fd = -1;
+	enum reg_uploaded how;
+	uint64_t sent = 0;
+	int rc;
+
+	if (cas_blob_open(p->o->store, &u.digest, &fd, &u.size, err) < 0)
+		return -1;
+	u.fd = fd;
+	rc = reg_client_put_blob(p->o->client, p->ref, &u, &how, &sent, err);
+	(void)pthread_mutex_lock(&p->lock);
+	p->ret->sent += sent;
+	if (rc == 0 && p->o->on_blob != NULL)
+		p->o->on_blob(p->o->arg, &u.digest, how);
+	(void)pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+static bool
+is_plain(const struct oci_descriptor *layer)
+{
+	return strcmp(layer->media_type, OCI_MT_LAYER) == 0 ||
+	       strcmp(layer->media_type, DOCKER_MT_LAYER) == 0;
+}
+
+/* Is there a layer that would go out uncompressed? */
+static bool
+wants_repack(const struct push *p)
+{
+	if (p->o->how.codec == STV_CODEC_NONE)
+		return false;
+	for (size_t i = 0; i < p->manifest->n_layers; i++)
+		if (is_plain(&p->manifest->layers[i]))
+			return true;
+	return false;
+}
+
+/* The manifest as it goes out, and its bytes. */
+static int
+prepare(struct push *p, const struct cas_image *image, struct stv_buf *text,
+	struct stv_err **err)
+{
+	struct cas_store *s = p->o->store;
+	struct oci_descriptor d = {.size = 0};
+	struct cas_repack_opts repack = {.how = p->o->how};
+	struct stv_digest own;
+	int rc;
+
+	if (bld_image_manifest(s, image, &own, &p->manifest, err) < 0)
+		return -1;
+	p->ret->manifest = own;
+	if (wants_repack(p)) {
+		repack.has_docker_types = strcmp(p->manifest->media_type,
+						 DOCKER_MT_MANIFEST) == 0;
+		if (cas_repack(s, &own, &repack, &d, err) < 0)
+			return -1;
+		p->ret->manifest = d.digest;
+		oci_descriptor_fini(&d);
+		oci_manifest_free(p->manifest);
+		p->manifest = NULL;
+	}
+	rc = cas_blob_read(s, &p->ret->manifest, STV_MAX_MANIFEST, text, err);
+	if (rc == 0 && p->manifest == NULL)
+		rc = oci_manifest_parse(stv_buf_str(text), text->len, NULL,
+					&p->manifest, err);
+	p->ret->manifest_size = text->len;
+	return rc;
+}
+
+static int
+push_all(struct push *p, const struct cas_image *image, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
+
+	if (prepare(p, image, &text, err) < 0 ||
+	    bld_parallel(p->manifest->n_layers + 1, n, push_blob, p, err) < 0)
+		return -1;
+	return reg_client_put_manifest(p->o->client, p->ref, p->ref->tag,
+				       p->manifest->media_type,
+				       stv_buf_str(&text), text.len, err);
+}
+
+int
+bld_push(const struct bld_push_opts *o, const struct cas_image *image,
+	 const struct reg_ref *ref, struct bld_pushed *ret,
+	 struct stv_err **err)
+{
+	struct push p = {.o = o, .ref = ref, .ret = ret};
+	int rc;
+
+	*ret = (struct bld_pushed){.sent = 0};
+	(void)pthread_mutex_init(&p.lock, NULL);
+	rc = push_all(&p, image, err);
+	(void)pthread_mutex_destroy(&p.lock);
+	oci_manifest_free(p.manifest);
+	return rc;
+}

@@ -1,0 +1,56 @@
+/*
+ * builder/push.h - an image of the store to a registry.
+ *
+ * What was pulled goes out byte for byte; layers that were made here are
+ * compressed, once (cache/repack.h).  A blob that the repository has, or that
+ * the registry has in the repository that the base image came from, is not
+ * sent.
+ */
+#ifndef STAVE_BUILDER_PUSH_H
+#define STAVE_BUILDER_PUSH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/codec.h"
+#include "core/digest.h"
+
+#include "registry/client.h"
+
+struct cas_image;  /* cache/meta.h */
+struct cas_store;  /* cache/store.h */
+struct reg_client; /* registry/client.h */
+struct reg_ref;	   /* registry/ref.h */
+struct stv_err;	   /* core/err.h */
+
+struct bld_push_opts {
+	struct cas_store *store; /* the caller holds a lease */
+	struct reg_client *client;
+	struct stv_compression how; /* of layers that lie here plain */
+	const char *from;    /* a repository of the same host to mount from */
+	unsigned n_parallel; /* blobs at a time; 0: 4 */
+	/* A blob is in the registry; by any thread, one at a time. */
+	void (*on_blob)(void *arg, const struct stv_digest *blob,
+			enum reg_uploaded how);
+	/* Bytes of a blob that went out; likewise. */
+	void (*on_progress)(void *arg, const struct stv_digest *blob,
+			    uint64_t now, uint64_t total);
+	void *arg;
+};
+
+struct bld_pushed {
+	struct stv_digest manifest;
+	uint64_t manifest_size;
+	uint64_t sent; /* bytes of blobs */
+};
+
+/*
+ * bld_push(o, image, ref, ret, err): the image under the tag of ${ref}.
+ * Errors: STV_E_NOT_FOUND: a part of the image is not here; and those of the
+ *         registry.  The tag moves last: after a failure it is as it was.
+ */
+int bld_push(const struct bld_push_opts *o, const struct cas_image *image,
+	     const struct reg_ref *ref, struct bld_pushed *ret,
+	     struct stv_err **err);
+
+#endif /* STAVE_BUILDER_PUSH_H */
