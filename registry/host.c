@@ -66,6 +66,8 @@ reg_host_is_local(const char *name)
 {
 	size_t n = *name == '[' ? strcspn(name, "]") + 1 : strcspn(name, ":");
 
+	if (name[n] != '\0' && name[n] != ':')
+		return false;
 	if (n == strlen("localhost") && strncasecmp(name, "localhost", n) == 0)
 		return true;
 	if (n == strlen("[::1]") && strncmp(name, "[::1]", n) == 0)
