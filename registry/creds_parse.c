@@ -67,13 +67,22 @@ reg_secret_json(const char *text, size_t len, const char *what,
 	return NULL;
 }
 
+static bool
+is_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0' || strchr(" \t\r\n", text[i]) == NULL)
+			return false;
+	return true;
+}
+
 int
 reg_auths_parse(const char *text, size_t len, const char *what, bool is_legacy,
 		struct reg_auths *ret, struct stv_err **err)
 {
 	json_t *o;
 
-	if (strspn(text, " \t\r\n") == len)
+	if (is_blank(text, len))
 		o = json_object();
 	else
 		o = reg_secret_json(text, len, what, STV_E_INPUT, err);
