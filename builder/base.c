@@ -1,4 +1,4 @@
-/* builder/base.c - an image of the store as what a stage begins with. */
+/* builder/base.c - an image as what a stage begins with. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 
 #include "builder/base.h"
 #include "builder/build_internal.h"
+#include "builder/pull.h"
 
 /* By digest of manifest or config, else by tag: 1, 0 or -1. */
 static int
@@ -37,20 +38,120 @@ bld_base_find(struct cas_store *store, const char *reference,
 	return find(store, &ref, ret, err);
 }
 
-/* An image of the store by name. */
 static int
-find_here(struct cas_store *store, const char *reference, struct cas_image *ret,
-	  struct stv_err **err)
+not_here(const char *reference, struct stv_err **err)
 {
-	int r = bld_base_find(store, reference, ret, err);
-
-	if (r != 0)
-		return r < 0 ? -1 : 0;
 	stv_fail(err, STV_E_NOT_FOUND, "there is no image '%s' here",
 		 reference);
-	stv_err_hint(*err, "Bring it into the store first with 'stave load' or "
-			   "'stave import'; this version does not pull.");
+	stv_err_hint(*err, "Bring it into the store first with 'stave pull', "
+			   "'stave load' or 'stave import'.");
 	return -1;
+}
+
+/* Is the image that was found for another platform than is wanted? */
+static int
+is_other_platform(struct bld_build *b, const struct stv_platform *want,
+		  const struct cas_image *img, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(oci_config) *c = NULL;
+
+	if (cas_blob_read(b->o->store, &img->config, STV_MAX_CONFIG, &text,
+			  err) < 0 ||
+	    oci_config_parse(stv_buf_str(&text), text.len, &c, err) < 0)
+		return -1;
+	return !stv_platform_match(want, &c->platform);
+}
+
+/* Fetch it; the lock is let go of meanwhile. */
+static int
+pull(struct bld_build *b, const struct reg_ref *ref,
+     const struct stv_platform *platform, struct cas_image *ret,
+     struct stv_err **err)
+{
+	struct bld_pull_opts o = {.store = b->o->store, .platform = platform};
+	struct bld_pulled pulled;
+	int rc;
+
+	if (b->client == NULL)
+		b->client = b->o->registry(b->o->registry_arg, err);
+	if (b->client == NULL)
+		return -1;
+	o.client = b->client;
+	bld_unlock(b);
+	rc = bld_pull(&o, ref, &pulled, err);
+	bld_lock(b);
+	if (rc < 0)
+		return -1;
+	*ret = pulled.image;
+	return 0;
+}
+
+static void
+forget(struct stv_strs *s, const char *text)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (strcmp(s->v[i], text) == 0) {
+			free(s->v[i]);
+			s->v[i] = s->v[--s->len];
+			return;
+		}
+}
+
+/* Is the store's image good enough?  1, 0, -1. */
+static int
+find_good(struct bld_build *b, const struct reg_ref *ref, const char *name,
+	  const struct stv_platform *want, struct cas_image *ret,
+	  struct stv_err **err)
+{
+	int r = find(b->o->store, ref, ret, err);
+
+	if (r != 1 || b->o->registry == NULL)
+		return r;
+	/* With a digest there is nothing newer. */
+	if (b->o->pulls_always && !ref->has_digest &&
+	    !stv_strs_has(&b->pulled, name))
+		return 0;
+	if (want == NULL)
+		return 1;
+	r = is_other_platform(b, want, ret, err);
+	return r < 0 ? -1 : !r;
+}
+
+/* An image of the store, or of a registry; two stages fetch one only once. */
+static int
+find_or_pull(struct bld_build *b, const struct bld_origin *from,
+	     struct cas_image *ret, struct stv_err **err)
+{
+	const struct stv_platform *want = from->platform;
+	stv_auto_free char *name = NULL;
+	struct stv_platform host = {0};
+	reg_auto_ref ref = {0};
+	int r;
+
+	if (reg_ref_parse(from->reference, &ref, err) < 0)
+		return -1;
+	if (want == NULL && b->o->platform.os != NULL)
+		want = &b->o->platform;
+	name = reg_ref_str(&ref);
+	while (stv_strs_has(&b->pulling, name) && !bld_is_over(b))
+		(void)pthread_cond_wait(&b->changed, &b->lock);
+	if (bld_is_over(b))
+		return stv_fail(err, STV_E_CANCELLED, "cancelled");
+	r = find_good(b, &ref, name, want, ret, err);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	if (b->o->registry == NULL)
+		return not_here(from->reference, err);
+	stv_strs_add(&b->pulling, name);
+	stv_platform_host(&host);
+	r = pull(b, &ref, want != NULL ? want : &host, ret, err);
+	stv_platform_fini(&host);
+	forget(&b->pulling, name);
+	if (r == 0)
+		stv_strs_add(&b->pulled, name);
+	(void)pthread_cond_broadcast(&b->changed);
+	return r;
 }
 
 int
@@ -60,9 +161,8 @@ bld_base_load(struct bld_build *b, const struct bld_origin *from,
 	struct cas_store *store = b->o->store;
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	struct cas_image img;
-	int r = from->named != NULL
-			? bld_named_image(b, from->named, &img, err)
-			: find_here(store, from->reference, &img, err);
+	int r = from->named != NULL ? bld_named_image(b, from->named, &img, err)
+				    : find_or_pull(b, from, &img, err);
 
 	if (r < 0)
 		return -1;

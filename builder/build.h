@@ -30,6 +30,7 @@
 struct bld_remote;   /* builder/remote.h */
 struct cas_store;    /* cache/store.h */
 struct df_file;	     /* parser/ast.h */
+struct reg_client;   /* registry/client.h */
 struct stv_diags;    /* core/diag.h */
 struct stv_err;	     /* core/err.h */
 struct stv_listener; /* core/event.h */
@@ -97,6 +98,14 @@ struct bld_opts {
 	size_t n_ssh;
 	bool allow_insecure; /* --allow security.insecure */
 	bool allow_host_net; /* --allow network.host */
+	/*
+	 * The registries, asked for when the first image is not here, by one
+	 * thread at a time; NULL with an error.  No function: images of the
+	 * store only.
+	 */
+	struct reg_client *(*registry)(void *arg, struct stv_err **err);
+	void *registry_arg;
+	bool pulls_always; /* --pull: a tag is looked up there each time */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
 	int64_t epoch;

@@ -50,6 +50,8 @@ struct bld_origin {
 	enum bld_base_kind kind;
 	size_t stage;	 /* BLD_BASE_STAGE */
 	char *reference; /* BLD_BASE_IMAGE: as written, expanded */
+	/* BLD_BASE_IMAGE: for what; NULL: for the build's.  Borrowed. */
+	const struct stv_platform *platform;
 	/*
 	 * BLD_BASE_CONTEXT, and a BLD_BASE_IMAGE that lies in an OCI layout:
 	 * which one.  Borrowed from the build.
@@ -145,6 +147,9 @@ struct bld_build {
 	pthread_mutex_t context_lock; /* taken without the other one held */
 	struct df_ignore *ignore;
 	STV_VEC(struct bld_named *) named; /* in the order given */
+	struct reg_client *client;	   /* once an image was not here */
+	struct stv_strs pulling;	   /* references; see base.c */
+	struct stv_strs pulled;		   /* with --pull: those that are new */
 	struct sbx *sbx;
 	struct bld_command *commands;
 	struct bld_redact *redact; /* NULL: there are no secrets */
@@ -422,9 +427,10 @@ int bld_base_find(struct cas_store *store, const char *reference,
 
 /*
  * bld_base_load(b, from, ret, err): the image of a BLD_BASE_IMAGE: one of the
- * store, or one of an OCI layout, which is taken into the store then; the lock
- * is held.  Owns: *ret.
- * Errors: STV_E_NOT_FOUND with what to do, STV_E_USAGE (bad name).
+ * store, one of an OCI layout, or one of a registry; these are taken into the
+ * store then, without the lock, which is held else.  Owns: *ret.
+ * Errors: STV_E_NOT_FOUND with what to do, STV_E_USAGE (bad name), and those of
+ *         a pull.
  */
 int bld_base_load(struct bld_build *b, const struct bld_origin *from,
 		  struct oci_config **ret, struct stv_err **err);

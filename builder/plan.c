@@ -475,4 +475,6 @@ bld_plan_fini(struct bld_build *b)
 	stv_strs_clear(&b->global_env);
 	stv_strs_clear(&b->auto_args);
 	stv_strs_clear(&b->used_args);
+	stv_strs_clear(&b->pulling);
+	stv_strs_clear(&b->pulled);
 }

@@ -144,12 +144,8 @@ open_file(const struct bld_remote_opts *o, struct bld_remote *r,
 static bool
 is_cancelled(void *arg)
 {
-	struct stv_err *err = NULL;
-	bool yes = stv_cancel_check(&err) < 0;
-
 	(void)arg;
-	stv_err_clear(&err);
-	return yes;
+	return stv_is_cancelled();
 }
 
 /* What is no archive is one file, and perhaps a Dockerfile. */

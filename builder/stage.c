@@ -365,6 +365,7 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 			return stv_err_at(*err, st->from->args[0].span);
 		break;
 	case BLD_BASE_IMAGE:
+		st->base.platform = st->has_platform ? &st->platform : NULL;
 		if (bld_base_load(b, &st->base, &st->config, err) < 0)
 			return stv_err_at(*err, st->from->args[0].span);
 		st->created = st->config->created == NULL

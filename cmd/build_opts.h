@@ -36,6 +36,7 @@ struct build_values {
 	bool is_check;
 	bool is_quiet;
 	bool no_cache;
+	bool pull;
 	bool no_sync;
 	bool propagate_exit;
 };

@@ -35,6 +35,7 @@
 #include "cmd/image.h"
 #include "cmd/metadata.h"
 #include "cmd/opts.h"
+#include "cmd/registry.h"
 #include "cmd/ui.h"
 #include "cmd/verbs.h"
 
@@ -55,6 +56,7 @@ struct build {
 	struct bld_target *targets; /* with the names of type=image */
 	struct bld_result *results; /* of each target */
 	struct cmd_made made;
+	struct cmd_registry registry; /* once an image is fetched */
 };
 
 /* Findings that were not shown yet. */
@@ -234,6 +236,17 @@ lint(struct build *b, struct stv_err **err)
 	return df_lint_end(l, err);
 }
 
+/* The builder needs a registry: the configuration is read now. */
+static struct reg_client *
+open_registry(void *arg, struct stv_err **err)
+{
+	struct build *b = arg;
+
+	if (cmd_registry_open(&b->registry, err) < 0)
+		return NULL;
+	return b->registry.client;
+}
+
 /* Build it, or answer a question about it. */
 static int
 execute(struct build *b, struct stv_err **err)
@@ -267,6 +280,9 @@ execute(struct build *b, struct stv_err **err)
 		.n_ssh = b->r.secrets.ssh.len,
 		.allow_insecure = b->r.allow_insecure,
 		.allow_host_net = b->r.allow_host_net,
+		.registry = open_registry,
+		.registry_arg = b,
+		.pulls_always = b->v->pull,
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
 	};
@@ -397,6 +413,7 @@ build(struct build *b, const char *context, struct stv_err **err)
 		rc = execute(b, err);
 	if (rc == 0 && !is_call(b))
 		rc = write_results(b, err);
+	cmd_registry_close(&b->registry);
 	cas_lease_drop(stv_steal(&b->lease));
 	if (rc == 0 && !is_call(b))
 		tell_names(b);

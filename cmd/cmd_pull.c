@@ -65,7 +65,7 @@ static int
 pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
      struct stv_err **err)
 {
-	stv_auto(reg_client) *client = NULL;
+	cmd_auto_registry registry = {0};
 	stv_auto(cas_store) *store = NULL;
 	stv_auto(cas_lease) *lease = NULL;
 	struct stv_platform platform = {0};
@@ -85,10 +85,10 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 	if (rc == 0)
 		rc = cas_lease_take(store, &lease, err);
 	if (rc == 0)
-		rc = cmd_registry_open(&client, err);
+		rc = cmd_registry_open(&registry, err);
 	if (rc == 0) {
 		struct bld_pull_opts p = {.store = store,
-					  .client = client,
+					  .client = registry.client,
 					  .platform = &platform,
 					  .on_layer = o->is_quiet ? NULL
 								  : on_layer};

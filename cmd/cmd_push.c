@@ -78,7 +78,7 @@ static int
 push(struct cmd_ctx *cx, const struct push_values *o, char **names, int n,
      struct stv_err **err)
 {
-	stv_auto(reg_client) *client = NULL;
+	cmd_auto_registry registry = {0};
 	stv_auto(cas_store) *store = NULL;
 	stv_auto(cas_lease) *lease = NULL;
 	int rc = cmd_store_open(cx, &store, err);
@@ -86,12 +86,12 @@ push(struct cmd_ctx *cx, const struct push_values *o, char **names, int n,
 	if (rc == 0)
 		rc = cas_lease_take(store, &lease, err);
 	if (rc == 0)
-		rc = cmd_registry_open(&client, err);
+		rc = cmd_registry_open(&registry, err);
 	if (rc < 0)
 		return -1;
 	stv_cancel_catch(true);
 	for (int i = 0; rc == 0 && i < n; i++)
-		if (push_one(o, store, client, names[i], err) < 0)
+		if (push_one(o, store, registry.client, names[i], err) < 0)
 			rc = stv_wrap(err, "pushing %s", names[i]);
 	stv_cancel_catch(false);
 	return rc < 0 ? -1 : CMD_DONE;

@@ -1,13 +1,30 @@
-/* cmd/registry.h - the client that all commands speak to registries with. */
+/* cmd/registry.h - how all commands speak to registries. */
 #ifndef STAVE_CMD_REGISTRY_H
 #define STAVE_CMD_REGISTRY_H
 
 #include "registry/client.h"
+#include "registry/creds.h"
+
+struct reg_conf; /* registry/conf.h */
+
+/* The user's configuration and a client that knows it. */
+struct cmd_registry {
+	struct reg_conf *conf;
+	struct reg_creds_opts creds;
+	struct reg_client *client;
+};
 
 /*
- * cmd_registry_open(ret, err): a client that knows the user's configuration and
- * ends its requests once a signal came.  Owns: *ret, reg_client_close().
+ * cmd_registry_open(ret, err): read the configuration; nothing is sent.  The
+ * client ends its requests once a signal came (core/cancel.h), and warns of
+ * credential files that others may read.
+ * Owns:    *ret, cmd_registry_close().  Borrows: ${ret} stays where it is.
  */
-int cmd_registry_open(struct reg_client **ret, struct stv_err **err);
+int cmd_registry_open(struct cmd_registry *ret, struct stv_err **err);
+
+/* cmd_registry_close(r): free it; a zeroed one is ok. */
+void cmd_registry_close(struct cmd_registry *r);
+
+#define cmd_auto_registry STV_CLEANUP(cmd_registry_close) struct cmd_registry
 
 #endif /* STAVE_CMD_REGISTRY_H */

@@ -15,10 +15,16 @@ stv_cancel_set(bool on)
 	atomic_store_explicit(&is_cancelled, on, memory_order_relaxed);
 }
 
+bool
+stv_is_cancelled(void)
+{
+	return atomic_load_explicit(&is_cancelled, memory_order_relaxed);
+}
+
 int
 stv_cancel_check(struct stv_err **err)
 {
-	if (atomic_load_explicit(&is_cancelled, memory_order_relaxed))
+	if (stv_is_cancelled())
 		return stv_fail(err, STV_E_CANCELLED, "cancelled");
 	return 0;
 }

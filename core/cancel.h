@@ -22,6 +22,9 @@ void stv_cancel_set(bool on);
  */
 int stv_cancel_check(struct stv_err **err);
 
+/* stv_is_cancelled(): is that asked for? */
+bool stv_is_cancelled(void);
+
 /*
  * stv_cancel_catch(on): while it is on, SIGINT, SIGTERM and SIGHUP do not end
  * the process but are stv_cancel_set(true); switching it off takes that back.

@@ -28,7 +28,7 @@
 struct blob_in {
 	struct stv_in base;
 	struct reg_client *client;
-	struct reg_places places;
+	struct reg_endpoints places;
 	size_t place;
 	struct stv_digest digest;
 	uint64_t size;
@@ -94,8 +94,9 @@ check_range(struct blob_in *b, struct stv_err **err)
 static int
 ask(struct blob_in *b, struct stv_err **err)
 {
-	const struct reg_place *p = &b->places.v[b->place];
+	const struct reg_endpoint *p = &b->places.v[b->place];
 	char text[STV_DIGEST_STR_MAX];
+	struct reg_host *host;
 
 	end_request(b);
 	b->target = stv_xasprintf("/v2/%s/blobs/%s", p->path,
@@ -113,8 +114,9 @@ ask(struct blob_in *b, struct stv_err **err)
 		.target = b->target,
 		.what = b->what,
 		.req = {.headers = &b->headers, .max_size = b->size}};
-	if (reg_host_get(reg_client_host(b->client, p), &b->call, &b->res,
-			 &b->in, err) < 0)
+	host = reg_client_host(b->client, p, err);
+	if (host == NULL ||
+	    reg_host_get(host, &b->call, &b->res, &b->in, err) < 0)
 		return -1;
 	return check_range(b, err);
 }
@@ -165,8 +167,14 @@ static int
 check_end(struct blob_in *b, struct stv_err **err)
 {
 	struct stv_digest got = stv_hash_end(b->hash);
-	char text[STV_DIGEST_STR_MAX];
+	char text[STV_DIGEST_STR_MAX], more;
+	struct stv_err *ignored = NULL;
 
+	/* Until the answer's end, so that the connection can be used again. */
+	if (b->in->read(b->in, &more, 1, &ignored) > 0)
+		return broke_protocol(b, "is larger than its descriptor says",
+				      err);
+	stv_err_free(ignored);
 	if (stv_digest_equal(&got, &b->digest))
 		return 0;
 	return stv_fail(err, STV_E_DIGEST,
@@ -236,7 +244,7 @@ blob_close(struct stv_in *in)
 	struct blob_in *b = (struct blob_in *)in;
 
 	end_request(b);
-	reg_places_fini(&b->places);
+	reg_endpoints_fini(&b->places);
 	stv_hash_free(b->hash);
 	free(b);
 }
@@ -253,7 +261,7 @@ reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 	b->digest = *digest;
 	b->size = size;
 	b->hash = stv_hash_new();
-	if (reg_places_get(c, ref, false, &b->places, err) < 0 ||
+	if (reg_client_places(c, ref, false, &b->places, err) < 0 ||
 	    ask_any(b, err) < 0) {
 		blob_close(&b->base);
 		return -1;

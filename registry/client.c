@@ -1,10 +1,12 @@
 /* registry/client.c - places, and manifests. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/fsat.h"
 #include "core/limits.h"
 #include "core/mem.h"
 #include "core/oci.h"
@@ -13,7 +15,7 @@
 
 #include "registry/client_internal.h"
 
-#define HUB_HOST "registry-1.docker.io"
+#define MAX_CA_PEM ((size_t)4 << 20)
 
 static const char accept[] = "Accept: " OCI_MT_INDEX ", " OCI_MT_MANIFEST
 			     ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
@@ -37,19 +39,6 @@ reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
 }
 
 void
-reg_client_close(struct reg_client *c)
-{
-	if (c == NULL)
-		return;
-	reg_http_close(c->http);
-	for (size_t i = 0; i < c->hosts.len; i++)
-		reg_host_free(c->hosts.v[i]);
-	stv_vec_fini(&c->hosts);
-	(void)pthread_mutex_destroy(&c->lock);
-	free(c);
-}
-
-void
 reg_manifest_fini(struct reg_manifest *m)
 {
 	free(m->media_type);
@@ -57,69 +46,119 @@ reg_manifest_fini(struct reg_manifest *m)
 	*m = (struct reg_manifest){0};
 }
 
-static int
-default_place(const struct reg_ref *ref, struct reg_place **ret, size_t *ret_n)
+int
+reg_client_places(struct reg_client *c, const struct reg_ref *ref,
+		  bool is_for_push, struct reg_endpoints *ret,
+		  struct stv_err **err)
 {
-	struct reg_place *p = stv_xcalloc(1, sizeof(*p));
-
-	p->host = stv_xstrdup(strcmp(ref->domain, REG_DEFAULT_DOMAIN) == 0
-				      ? HUB_HOST
-				      : ref->domain);
-	p->path = stv_xstrdup(ref->path);
-	*ret = p;
-	*ret_n = 1;
-	return 0;
+	*ret = (struct reg_endpoints){0};
+	return reg_conf_endpoints(c->o.conf, ref, is_for_push, ref->has_digest,
+				  ret, err);
 }
 
-int
-reg_places_get(struct reg_client *c, const struct reg_ref *ref,
-	       bool is_for_push, struct reg_places *ret, struct stv_err **err)
+/* All authorities of certs.d in one text, as libcurl takes them. */
+static int
+read_cas(struct known_host *k, struct stv_err **err)
 {
-	*ret = (struct reg_places){0};
-	if (c->o.places == NULL)
-		return default_place(ref, &ret->v, &ret->n);
-	return c->o.places(c->o.arg, ref, is_for_push, &ret->v, &ret->n, err);
+	struct stv_buf pem = STV_BUF_INIT(MAX_CA_PEM);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < k->certs.cas.len; i++) {
+		rc = stv_fsat_read_file(AT_FDCWD, k->certs.cas.v[i], MAX_CA_PEM,
+					&pem, err);
+		stv_buf_addc(&pem, '\n');
+	}
+	if (rc == 0)
+		rc = stv_buf_check(&pem, "certificates in certs.d", err);
+	k->tls->ca_len = pem.len;
+	k->tls->ca_pem = k->ca_pem = stv_buf_take(&pem);
+	return rc;
+}
+
+static int
+read_certs(struct reg_client *c, const char *domain, struct known_host *k,
+	   struct stv_err **err)
+{
+	if (reg_conf_certs(c->o.conf, domain, &k->certs, err) < 0)
+		return -1;
+	if (k->certs.cas.len == 0 && k->certs.certs.len == 0)
+		return 0;
+	k->tls = stv_xcalloc(1, sizeof(*k->tls));
+	if (k->certs.certs.len > 0) {
+		k->tls->cert_file = k->certs.certs.v[0];
+		k->tls->key_file = k->certs.keys.v[0];
+	}
+	return k->certs.cas.len > 0 ? read_cas(k, err) : 0;
+}
+
+static void
+known_fini(struct known_host *k)
+{
+	reg_host_free(k->host);
+	reg_certs_fini(&k->certs);
+	free(k->tls);
+	free(k->ca_pem);
 }
 
 void
-reg_places_fini(struct reg_places *p)
+reg_client_close(struct reg_client *c)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->v[i].host);
-		free(p->v[i].path);
+	if (c == NULL)
+		return;
+	reg_http_close(c->http);
+	for (size_t i = 0; i < c->hosts.len; i++)
+		known_fini(&c->hosts.v[i]);
+	stv_vec_fini(&c->hosts);
+	(void)pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* The lock is held. */
+static struct reg_host *
+add_host(struct reg_client *c, const struct reg_endpoint *p,
+	 struct stv_err **err)
+{
+	struct known_host k = {.host = NULL};
+
+	if (read_certs(c, p->domain, &k, err) < 0) {
+		known_fini(&k);
+		return NULL;
 	}
-	free(p->v);
-	*p = (struct reg_places){0};
+	k.host = reg_host_new(
+		&(struct reg_host_opts){.http = c->http,
+					.name = p->host,
+					.domain = p->domain,
+					.is_insecure = p->is_insecure,
+					.is_http_ok = p->is_http_ok,
+					.tls = k.tls,
+					.creds = c->o.creds,
+					.arg = c->o.arg});
+	*stv_vec_push(&c->hosts) = k;
+	return k.host;
 }
 
 struct reg_host *
-reg_client_host(struct reg_client *c, const struct reg_place *p)
+reg_client_host(struct reg_client *c, const struct reg_endpoint *p,
+		struct stv_err **err)
 {
 	struct reg_host *h = NULL;
 
 	(void)pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < c->hosts.len && h == NULL; i++)
-		if (strcmp(reg_host_name(c->hosts.v[i]), p->host) == 0)
-			h = c->hosts.v[i];
-	if (h == NULL) {
-		h = reg_host_new(
-			&(struct reg_host_opts){.http = c->http,
-						.name = p->host,
-						.is_insecure = p->is_insecure,
-						.login = c->o.login,
-						.arg = c->o.arg});
-		*stv_vec_push(&c->hosts) = h;
-	}
+		if (reg_host_is(c->hosts.v[i].host, p->host, p->is_insecure))
+			h = c->hosts.v[i].host;
+	if (h == NULL)
+		h = add_host(c, p, err);
 	(void)pthread_mutex_unlock(&c->lock);
 	return h;
 }
 
 bool
-reg_may_go_on(const struct reg_places *p, size_t i, struct stv_err **err)
+reg_may_go_on(const struct reg_endpoints *p, size_t i, struct stv_err **err)
 {
 	enum stv_code code = stv_err_code(*err);
 
-	if (i + 1 >= p->n || code == STV_E_CANCELLED)
+	if (i + 1 >= p->len || code == STV_E_CANCELLED)
 		return false;
 	/* A mirror may lack anything, and be down. */
 	stv_err_clear(err);
@@ -128,7 +167,7 @@ reg_may_go_on(const struct reg_places *p, size_t i, struct stv_err **err)
 
 /* "manifest 'latest' of library/debian". */
 static char *
-manifest_name(const struct reg_place *p, const char *which)
+manifest_name(const struct reg_endpoint *p, const char *which)
 {
 	return stv_xasprintf("manifest '%s' of %s", which, p->path);
 }
@@ -143,9 +182,9 @@ rewind_text(void *arg, struct stv_err **err)
 
 /* ${text}: where the manifest goes; NULL: HEAD. */
 static int
-ask_manifest(struct reg_client *c, const struct reg_place *p, const char *which,
-	     struct stv_buf *text, struct reg_http_response *res,
-	     struct stv_err **err)
+ask_manifest(struct reg_client *c, const struct reg_endpoint *p,
+	     const char *which, struct stv_buf *text,
+	     struct reg_http_response *res, struct stv_err **err)
 {
 	stv_auto(stv_sink) *sink =
 		text == NULL ? NULL : stv_sink_buf(text, "the manifest");
@@ -163,10 +202,12 @@ ask_manifest(struct reg_client *c, const struct reg_place *p, const char *which,
 					.arg = text,
 					.headers = &headers,
 					.max_size = STV_MAX_MANIFEST}};
-	int rc;
+	struct reg_host *host = reg_client_host(c, p, err);
+	int rc = -1;
 
 	stv_strs_add(&headers, accept);
-	rc = reg_host_do(reg_client_host(c, p), &call, res, err);
+	if (host != NULL)
+		rc = reg_host_do(host, &call, res, err);
 	stv_strs_clear(&headers);
 	return rc;
 }
@@ -198,15 +239,15 @@ reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
 		   struct reg_manifest *ret, struct stv_err **err)
 {
 	char text[STV_DIGEST_STR_MAX];
-	struct reg_places places;
+	reg_auto_endpoints places = {0};
 	const char *which, *digest;
 	int rc = -1;
 
 	*ret = (struct reg_manifest){0};
 	which_manifest(ref, NULL, text, &which);
-	if (reg_places_get(c, ref, false, &places, err) < 0)
+	if (reg_client_places(c, ref, false, &places, err) < 0)
 		return -1;
-	for (size_t i = 0; i < places.n; i++) {
+	for (size_t i = 0; i < places.len; i++) {
 		reg_auto_response res = {0};
 		struct stv_err *ignored = NULL;
 
@@ -223,13 +264,12 @@ reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
 		ret->media_type = media_type(&res);
 		break;
 	}
-	reg_places_fini(&places);
 	return rc;
 }
 
 /* From one place, checked. */
 static int
-manifest_from(struct reg_client *c, const struct reg_place *p,
+manifest_from(struct reg_client *c, const struct reg_endpoint *p,
 	      const char *which, const struct stv_digest *want,
 	      struct reg_manifest *ret, struct stv_err **err)
 {
@@ -264,7 +304,7 @@ reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 		    struct stv_err **err)
 {
 	char text[STV_DIGEST_STR_MAX];
-	struct reg_places places;
+	reg_auto_endpoints places = {0};
 	const char *which;
 	int rc = -1;
 
@@ -272,13 +312,12 @@ reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 	if (want == NULL && ref->has_digest)
 		want = &ref->digest;
 	which_manifest(ref, want, text, &which);
-	if (reg_places_get(c, ref, false, &places, err) < 0)
+	if (reg_client_places(c, ref, false, &places, err) < 0)
 		return -1;
-	for (size_t i = 0; i < places.n; i++) {
+	for (size_t i = 0; i < places.len; i++) {
 		rc = manifest_from(c, &places.v[i], which, want, ret, err);
 		if (rc == 0 || !reg_may_go_on(&places, i, err))
 			break;
 	}
-	reg_places_fini(&places);
 	return rc;
 }

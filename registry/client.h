@@ -16,41 +16,28 @@
 #include "core/cleanup.h"
 #include "core/digest.h"
 
-struct reg_login; /* registry/host.h */
+struct reg_conf;  /* registry/conf.h */
+struct reg_creds; /* registry/creds.h */
 struct reg_ref;	  /* registry/ref.h */
 struct stv_err;	  /* core/err.h */
 struct stv_in;	  /* core/stream.h */
 
 struct reg_client; /* opaque */
 
-/* Where a repository is to be found. */
-struct reg_place {
-	char *host; /* "registry-1.docker.io", "localhost:5000" */
-	char *path; /* of the repository there */
-	bool is_insecure;
-	bool is_mirror;
-};
-
 struct reg_client_opts {
 	/* As in struct reg_http_opts. */
 	bool (*is_cancelled)(void *arg);
-	/*
-	 * The places of ${ref} in the order in which they are asked; NULL: the
-	 * one that its domain names.  *ret is an array of *ret_n, both owned by
-	 * the client.
-	 */
-	int (*places)(void *arg, const struct reg_ref *ref, bool is_for_push,
-		      struct reg_place **ret, size_t *ret_n,
-		      struct stv_err **err);
-	/* As in struct reg_host_opts; NULL: there are no logins. */
-	int (*login)(void *arg, const char *name, const char *path,
-		     struct reg_login *ret, struct stv_err **err);
+	/* As in struct reg_host_opts; NULL: there are no credentials. */
+	int (*creds)(void *arg, const char *domain, const char *path,
+		     struct reg_creds *ret, struct stv_err **err);
 	void *arg;
+	const struct reg_conf *conf;
 };
 
 /*
  * reg_client_open(o, ret, err): libcurl is loaded, nothing is sent.
- * Owns: *ret, reg_client_close().  Borrows: o->arg.  Errors: STV_E_NET.
+ * Owns: *ret, reg_client_close().  Borrows: o->arg, o->conf.  Errors:
+ * STV_E_NET.
  */
 int reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
 		    struct stv_err **err);

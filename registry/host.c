@@ -14,6 +14,7 @@
 #include "core/vec.h"
 
 #include "registry/challenge.h"
+#include "registry/creds.h"
 #include "registry/token.h"
 
 #include "registry/host.h"
@@ -32,7 +33,7 @@ struct reg_host {
 	struct reg_host_opts o;
 	char *name;
 	struct reg_tls unverified;
-	bool is_local;
+	char *domain;
 
 	pthread_mutex_t lock;
 	bool is_probed; /* the scheme is known */
@@ -51,31 +52,6 @@ erase(char *s)
 	free(s);
 }
 
-void
-reg_login_fini(struct reg_login *l)
-{
-	free(l->user);
-	erase(l->secret);
-	erase(l->identity_token);
-	erase(l->registry_token);
-	*l = (struct reg_login){0};
-}
-
-bool
-reg_host_is_local(const char *name)
-{
-	size_t n = *name == '[' ? strcspn(name, "]") + 1 : strcspn(name, ":");
-
-	if (name[n] != '\0' && name[n] != ':')
-		return false;
-	if (n == strlen("localhost") && strncasecmp(name, "localhost", n) == 0)
-		return true;
-	if (n == strlen("[::1]") && strncmp(name, "[::1]", n) == 0)
-		return true;
-	return strncmp(name, "127.", 4) == 0 &&
-	       strspn(name, "0123456789.") == n;
-}
-
 struct reg_host *
 reg_host_new(const struct reg_host_opts *o)
 {
@@ -83,7 +59,7 @@ reg_host_new(const struct reg_host_opts *o)
 
 	h->o = *o;
 	h->name = stv_xstrdup(o->name);
-	h->is_local = reg_host_is_local(o->name);
+	h->domain = stv_xstrdup(o->domain);
 	if (o->is_insecure) {
 		if (o->tls != NULL)
 			h->unverified = *o->tls;
@@ -106,14 +82,15 @@ reg_host_free(struct reg_host *h)
 	stv_vec_fini(&h->grants);
 	erase(h->basic);
 	free(h->name);
+	free(h->domain);
 	(void)pthread_mutex_destroy(&h->lock);
 	free(h);
 }
 
-const char *
-reg_host_name(const struct reg_host *h)
+bool
+reg_host_is(const struct reg_host *h, const char *name, bool is_insecure)
 {
-	return h->name;
+	return strcmp(h->name, name) == 0 && h->o.is_insecure == is_insecure;
 }
 
 /*
@@ -132,7 +109,7 @@ probe(struct reg_host *h, struct stv_err **err)
 				       .max_tries = 1};
 	reg_auto_response res = {0};
 
-	if (!h->is_local && !h->o.is_insecure) {
+	if (!h->o.is_http_ok) {
 		h->is_probed = true;
 		return 0;
 	}
@@ -196,26 +173,26 @@ static int
 want_login(const struct reg_host *h, struct stv_err **err)
 {
 	stv_fail(err, STV_E_AUTH, "%s wants a login", h->name);
-	stv_err_hint(*err, "Log in with 'stave login %s'.", h->name);
+	stv_err_hint(*err, "Log in with 'stave login %s'.", h->domain);
 	return -1;
 }
 
 static int
-take_basic(struct reg_host *h, const struct reg_login *l, struct stv_err **err)
+take_basic(struct reg_host *h, const struct reg_creds *l, struct stv_err **err)
 {
 	struct stv_buf plain = STV_BUF_INIT(SIZE_MAX);
 	struct stv_buf value = STV_BUF_INIT(SIZE_MAX);
 
-	if (l == NULL || l->user == NULL || l->secret == NULL)
+	if (l == NULL || l->username == NULL || l->secret == NULL)
 		return want_login(h, err);
 	/* It was sent, and refused. */
 	if (h->basic != NULL) {
 		stv_fail(err, STV_E_AUTH, "%s does not accept the login",
 			 h->name);
-		stv_err_hint(*err, "Log in with 'stave login %s'.", h->name);
+		stv_err_hint(*err, "Log in with 'stave login %s'.", h->domain);
 		return -1;
 	}
-	stv_buf_addf(&plain, "%s:%s", l->user, l->secret);
+	stv_buf_addf(&plain, "%s:%s", l->username, l->secret);
 	stv_buf_adds(&value, "Basic ");
 	stv_buf_add_base64(&value, plain.data, plain.len);
 	explicit_bzero(plain.data, plain.len);
@@ -226,16 +203,17 @@ take_basic(struct reg_host *h, const struct reg_login *l, struct stv_err **err)
 
 static int
 take_token(struct reg_host *h, const struct reg_challenge *ch,
-	   const struct stv_strs *scopes, const struct reg_login *l,
+	   const struct stv_strs *scopes, const struct reg_creds *l,
 	   struct stv_err **err)
 {
 	const struct reg_token_opts o = {.http = h->o.http,
 					 .host = h->name,
+					 .domain = h->domain,
 					 .is_plain = h->is_plain,
 					 .is_private = h->is_private,
 					 .tls = h->o.tls,
 					 .scopes = scopes,
-					 .login = l};
+					 .creds = l};
 	stv_auto_free char *scope = join_scopes(scopes);
 	struct reg_token token = {0};
 	bool is_anonymous;
@@ -265,7 +243,7 @@ take_challenge(struct reg_host *h, const struct reg_call *call,
 {
 	struct reg_challenges list = {0};
 	const struct reg_challenge *bearer, *basic;
-	struct reg_login login = {0};
+	reg_auto_creds creds = {0};
 	int rc = 0, has_login;
 
 	for (size_t i = 0; rc == 0 && i < res->headers.len; i++)
@@ -278,18 +256,17 @@ take_challenge(struct reg_host *h, const struct reg_call *call,
 		rc = stv_fail(err, STV_E_AUTH,
 			      "%s wants a login of a kind that is not known",
 			      h->name);
-	has_login = rc < 0 || h->o.login == NULL
+	has_login = rc < 0 || h->o.creds == NULL
 			    ? rc
-			    : h->o.login(h->o.arg, h->name, call->path, &login,
-					 err);
+			    : h->o.creds(h->o.arg, h->domain, call->path,
+					 &creds, err);
 	if (has_login < 0)
 		rc = -1;
 	else if (bearer != NULL)
 		rc = take_token(h, bearer, scopes,
-				has_login > 0 ? &login : NULL, err);
+				has_login > 0 ? &creds : NULL, err);
 	else
-		rc = take_basic(h, has_login > 0 ? &login : NULL, err);
-	reg_login_fini(&login);
+		rc = take_basic(h, has_login > 0 ? &creds : NULL, err);
 	reg_challenges_fini(&list);
 	return rc;
 }
@@ -346,7 +323,7 @@ fail_status(const struct reg_host *h, const struct reg_call *call,
 	if (code == STV_E_AUTH)
 		stv_err_hint(*err,
 			     "Log in with 'stave login %s', or ask for access.",
-			     h->name);
+			     h->domain);
 	else if (res->status == 429)
 		stv_err_hint(*err, "Log in, or wait: the registry counts "
 				   "requests.");

@@ -17,32 +17,24 @@
 
 #include "registry/http.h"
 
-struct stv_err; /* core/err.h */
+struct reg_creds; /* registry/creds.h */
+struct stv_err;	  /* core/err.h */
 
 struct reg_host; /* opaque */
 
-/* Who we are; all owned by the one who gets it. */
-struct reg_login {
-	char *user;
-	char *secret;
-	char *identity_token; /* instead of both: a refresh token */
-	char *registry_token; /* instead of all: a bearer token */
-};
-
-/* reg_login_fini(l): erase and free; ${l} is all zero afterwards. */
-void reg_login_fini(struct reg_login *l);
-
 struct reg_host_opts {
 	struct reg_http *http;
-	const char *name; /* "registry-1.docker.io", "localhost:5000" */
+	const char *name;   /* "registry-1.docker.io", "localhost:5000" */
+	const char *domain; /* as people call it: "docker.io" */
 	bool is_insecure;
+	bool is_http_ok; /* clear text may be spoken (registry/conf.h) */
 	const struct reg_tls *tls; /* certs.d's; NULL: the default */
 	/*
-	 * The login for ${path} at this host: 1, 0 where there is none, -1.
-	 * Called at most once for each path and only after a 401.
+	 * The credentials for ${path} at ${domain}: 1, 0 where there are none,
+	 * -1.  Called after a 401 only.  NULL: there are none.
 	 */
-	int (*login)(void *arg, const char *name, const char *path,
-		     struct reg_login *ret, struct stv_err **err);
+	int (*creds)(void *arg, const char *domain, const char *path,
+		     struct reg_creds *ret, struct stv_err **err);
 	void *arg;
 };
 
@@ -56,8 +48,8 @@ struct reg_host *reg_host_new(const struct reg_host_opts *o);
 /* reg_host_free(h): erase the tokens.  NULL is ok. */
 void reg_host_free(struct reg_host *h);
 
-/* reg_host_name(h): as in the options.  Borrows. */
-const char *reg_host_name(const struct reg_host *h);
+/* reg_host_is(h, name, is_insecure): was it made with these? */
+bool reg_host_is(const struct reg_host *h, const char *name, bool is_insecure);
 
 /* A request to a host. */
 struct reg_call {
@@ -89,9 +81,6 @@ int reg_host_do(struct reg_host *h, struct reg_call *call,
 int reg_host_get(struct reg_host *h, struct reg_call *call,
 		 struct reg_http_response *ret, struct stv_in **ret_in,
 		 struct stv_err **err);
-
-/* reg_host_is_local(name): "localhost", 127/8 or ::1, with or without port? */
-bool reg_host_is_local(const char *name);
 
 STV_DEFINE_CLEANUP(reg_host, reg_host_free);
 

@@ -12,8 +12,8 @@
 #include "core/strs.h"
 
 #include "registry/challenge.h"
+#include "registry/creds.h"
 #include "registry/curl_dl.h"
-#include "registry/host.h"
 #include "registry/http.h"
 #include "registry/psl_dl.h"
 
@@ -194,12 +194,12 @@ read_answer(const struct reg_token_opts *o, const struct stv_buf *text,
 
 /* The login as a header's value, owned; to be erased. */
 static char *
-basic(const struct reg_login *l)
+basic(const struct reg_creds *l)
 {
 	struct stv_buf plain = STV_BUF_INIT(MAX_URL);
 	struct stv_buf value = STV_BUF_INIT(2 * MAX_URL);
 
-	stv_buf_addf(&plain, "%s:%s", l->user, l->secret);
+	stv_buf_addf(&plain, "%s:%s", l->username, l->secret);
 	stv_buf_adds(&value, "Basic ");
 	stv_buf_add_base64(&value, plain.data, plain.len);
 	explicit_bzero(plain.data, plain.len);
@@ -254,7 +254,7 @@ write_form(const struct reg_token_opts *o, const struct reg_challenge *ch,
 		add_field(form, "service", service);
 	add_field(form, "client_id", "stave");
 	add_field(form, "scope", stv_buf_str(&scope));
-	add_field(form, "refresh_token", o->login->identity_token);
+	add_field(form, "refresh_token", o->creds->identity_token);
 }
 
 /* A form that can be sent again. */
@@ -288,7 +288,7 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
     const char *url, bool is_anonymous, struct stv_buf *answer,
     struct stv_err **err)
 {
-	bool is_refresh = !is_anonymous && o->login->identity_token != NULL;
+	bool is_refresh = !is_anonymous && o->creds->identity_token != NULL;
 	struct form form = {.text = STV_BUF_INIT(64 * MAX_URL)};
 	struct stv_strs headers = {0};
 	stv_auto(stv_sink) *sink = stv_sink_buf(answer, "the token");
@@ -316,7 +316,7 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 		req.rewind_body = rewind_form;
 		req.arg = &form;
 	} else if (!is_anonymous) {
-		authorization = basic(o->login);
+		authorization = basic(o->creds);
 		req.authorization = authorization;
 	}
 	rc = reg_http_do(o->http, &req, &res, err);
@@ -334,7 +334,7 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 				 ? "%s gives nobody a token without a login"
 				 : "%s does not accept the login",
 			 o->host);
-		stv_err_hint(*err, "Log in with 'stave login %s'.", o->host);
+		stv_err_hint(*err, "Log in with 'stave login %s'.", o->domain);
 		return -1;
 	}
 	return stv_fail(err, STV_E_PROTOCOL,
@@ -371,7 +371,7 @@ reg_token_fetch(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	if (rc < 0)
 		return -1;
 	*ret_is_anonymous =
-		o->login == NULL || !reg_token_may_login(mine, host);
+		o->creds == NULL || !reg_token_may_login(mine, host);
 	rc = ask(o, ch, url, *ret_is_anonymous, &answer, err);
 	if (rc == 0)
 		rc = read_answer(o, &answer, ret, err);

@@ -10,19 +10,20 @@
 
 struct reg_challenge; /* registry/challenge.h */
 struct reg_http;      /* registry/http.h */
-struct reg_login;     /* registry/host.h */
+struct reg_creds;     /* registry/creds.h */
 struct stv_err;	      /* core/err.h */
 struct reg_tls;	      /* registry/http.h */
 struct stv_strs;      /* core/strs.h */
 
 struct reg_token_opts {
 	struct reg_http *http;
-	const char *host; /* of the registry, with its port */
-	bool is_plain;	  /* it is spoken to by http */
-	bool is_private;  /* its address is loopback, private, link-local */
+	const char *host;   /* of the registry, with its port */
+	const char *domain; /* as people call it, for hints */
+	bool is_plain;	    /* it is spoken to by http */
+	bool is_private;    /* its address is loopback, private, link-local */
 	const struct reg_tls *tls;
 	const struct stv_strs *scopes;
-	const struct reg_login *login; /* NULL: anonymously */
+	const struct reg_creds *creds; /* NULL: anonymously */
 };
 
 struct reg_token {

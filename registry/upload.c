@@ -27,7 +27,7 @@
 /* An upload under way. */
 struct session {
 	struct reg_client *client;
-	const struct reg_place *place;
+	const struct reg_endpoint *place;
 	const struct reg_upload *u;
 	struct reg_host *host;
 	char *what;
@@ -331,18 +331,18 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 		    uint64_t *ret_sent, struct stv_err **err)
 {
 	struct session s = {.client = c, .u = u};
-	struct reg_places places;
+	struct reg_endpoints places;
 	char text[STV_DIGEST_STR_MAX];
 	int r;
 
 	*ret_sent = 0;
-	if (reg_places_get(c, ref, true, &places, err) < 0)
+	if (reg_client_places(c, ref, true, &places, err) < 0)
 		return -1;
 	s.place = &places.v[0];
-	s.host = reg_client_host(c, s.place);
+	s.host = reg_client_host(c, s.place, err);
 	s.what = stv_xasprintf("blob %s of %s",
 			       stv_digest_str(&u->digest, text), s.place->path);
-	r = is_there(&s, err);
+	r = s.host == NULL ? -1 : is_there(&s, err);
 	*ret = REG_UPLOAD_HAD;
 	if (r == 0) {
 		r = send_blob(&s, err);
@@ -352,7 +352,7 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 	stv_in_close(s.body);
 	free(s.location);
 	free(s.what);
-	reg_places_fini(&places);
+	reg_endpoints_fini(&places);
 	return r < 0 ? -1 : 0;
 }
 
@@ -376,7 +376,7 @@ rewind_text(void *arg, struct stv_err **err)
 
 /* The registry may say under which digest it has it. */
 static int
-check_digest(const struct reg_place *p, const char *which,
+check_digest(const struct reg_endpoint *p, const char *which,
 	     const struct text_body *b, const struct reg_http_response *res,
 	     struct stv_err **err)
 {
@@ -399,36 +399,37 @@ reg_client_put_manifest(struct reg_client *c, const struct reg_ref *ref,
 {
 	struct text_body body = {.text = text, .len = len};
 	struct stv_strs headers = {0};
-	struct reg_places places;
+	reg_auto_endpoints places = {0};
 	reg_auto_response res = {0};
+	struct reg_call call = {.actions = "pull,push",
+				.req = {.method = "PUT",
+					.headers = &headers,
+					.no_redirect = true,
+					.body_size = len,
+					.rewind_body = rewind_text,
+					.arg = &body}};
 	stv_auto_free char *target = NULL, *what = NULL;
-	const struct reg_place *p;
+	const struct reg_endpoint *p;
+	struct reg_host *host;
 	int rc;
 
-	if (reg_places_get(c, ref, true, &places, err) < 0)
+	if (reg_client_places(c, ref, true, &places, err) < 0)
 		return -1;
 	p = &places.v[0];
+	host = reg_client_host(c, p, err);
+	if (host == NULL)
+		return -1;
 	target = stv_xasprintf("/v2/%s/manifests/%s", p->path, which);
 	what = stv_xasprintf("manifest '%s' of %s", which, p->path);
 	stv_strs_take(&headers, stv_xasprintf("Content-Type: %s", media_type));
-	rc = reg_host_do(
-		reg_client_host(c, p),
-		&(struct reg_call){.path = p->path,
-				   .actions = "pull,push",
-				   .target = target,
-				   .what = what,
-				   .req = {.method = "PUT",
-					   .headers = &headers,
-					   .no_redirect = true,
-					   .body = rewind_text(&body, err),
-					   .body_size = len,
-					   .rewind_body = rewind_text,
-					   .arg = &body}},
-		&res, err);
+	call.path = p->path;
+	call.target = target;
+	call.what = what;
+	call.req.body = rewind_text(&body, err);
+	rc = reg_host_do(host, &call, &res, err);
 	if (rc == 0)
 		rc = check_digest(p, which, &body, &res, err);
 	stv_in_close(body.in);
 	stv_strs_clear(&headers);
-	reg_places_fini(&places);
 	return rc;
 }

@@ -1,7 +1,6 @@
 /* registry/test/test_token.c - who gets to see a registry's password. */
 #include <criterion/criterion.h>
 
-#include "registry/host.h"
 #include "registry/token.h"
 
 struct pair {
@@ -39,22 +38,4 @@ Test(token, a_login_goes_to_the_same_domain_only)
 			reg_token_may_login(cases[i].registry, cases[i].realm),
 			cases[i].want, "%s -> %s", cases[i].registry,
 			cases[i].realm);
-}
-
-Test(host, only_this_machine_is_local)
-{
-	static const char *const local[] = {
-		"localhost",	"localhost:5000", "LocalHost:1", "127.0.0.1",
-		"127.8.0.1:80", "[::1]",	  "[::1]:5000"};
-	static const char *const other[] = {
-		"localhost.evil.test", "127.0.0.1.evil.test",
-		"127.evil.test:1",     "[::2]",
-		"[::1].evil.test",     "10.0.0.1",
-		"registry.test",       "xlocalhost",
-		"1270.0.0.1"};
-
-	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
-		cr_assert(reg_host_is_local(local[i]), "%s", local[i]);
-	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
-		cr_assert(!reg_host_is_local(other[i]), "%s", other[i]);
 }
