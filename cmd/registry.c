@@ -6,8 +6,8 @@
 #include "cmd/ctx.h"
 #include "cmd/registry.h"
 
-static bool
-is_cancelled(void *arg)
+bool
+cmd_registry_is_cancelled(void *arg)
 {
 	(void)arg;
 	return stv_is_cancelled();
@@ -29,8 +29,9 @@ int
 cmd_registry_open(struct cmd_registry *ret, struct stv_err **err)
 {
 	struct reg_conf_opts conf = {.registries_conf = NULL};
-	struct reg_client_opts o = {
-		.is_cancelled = is_cancelled, .creds = find_creds, .arg = ret};
+	struct reg_client_opts o = {.is_cancelled = cmd_registry_is_cancelled,
+				    .creds = find_creds,
+				    .arg = ret};
 
 	*ret = (struct cmd_registry){.conf = NULL};
 	reg_conf_opts_from_env(&conf);

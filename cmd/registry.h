@@ -22,6 +22,9 @@ struct cmd_registry {
  */
 int cmd_registry_open(struct cmd_registry *ret, struct stv_err **err);
 
+/* cmd_registry_is_cancelled(arg): has a signal come?  For reg_client_opts. */
+bool cmd_registry_is_cancelled(void *arg);
+
 /* cmd_registry_close(r): free it; a zeroed one is ok. */
 void cmd_registry_close(struct cmd_registry *r);
 

@@ -22,6 +22,8 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_load,
 	&cmd_verb_pull,
 	&cmd_verb_push,
+	&cmd_verb_login,
+	&cmd_verb_logout,
 	&cmd_verb_import,
 	&cmd_verb_df,
 	&cmd_verb_logs,

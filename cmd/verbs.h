@@ -20,6 +20,8 @@ extern const struct cmd_verb cmd_verb_images;
 extern const struct cmd_verb cmd_verb_import;
 extern const struct cmd_verb cmd_verb_inspect;
 extern const struct cmd_verb cmd_verb_load;
+extern const struct cmd_verb cmd_verb_login;
+extern const struct cmd_verb cmd_verb_logout;
 extern const struct cmd_verb cmd_verb_logs;
 extern const struct cmd_verb cmd_verb_parse;
 extern const struct cmd_verb cmd_verb_prune;

@@ -130,6 +130,7 @@ add_host(struct reg_client *c, const struct reg_endpoint *p,
 					.domain = p->domain,
 					.is_insecure = p->is_insecure,
 					.is_http_ok = p->is_http_ok,
+					.must_login = c->o.must_login,
 					.tls = k.tls,
 					.creds = c->o.creds,
 					.arg = c->o.arg});
@@ -163,6 +164,21 @@ reg_may_go_on(const struct reg_endpoints *p, size_t i, struct stv_err **err)
 	/* A mirror may lack anything, and be down. */
 	stv_err_clear(err);
 	return true;
+}
+
+int
+reg_client_ping(struct reg_client *c, const struct reg_ref *ref,
+		struct stv_err **err)
+{
+	struct reg_call call = {.target = "/v2/", .what = "logging in"};
+	reg_auto_endpoints places = {0};
+	reg_auto_response res = {0};
+	struct reg_host *host;
+
+	if (reg_client_places(c, ref, true, &places, err) < 0)
+		return -1;
+	host = reg_client_host(c, &places.v[0], err);
+	return host == NULL ? -1 : reg_host_do(host, &call, &res, err);
 }
 
 /* "manifest 'latest' of library/debian". */

@@ -32,6 +32,7 @@ struct reg_client_opts {
 		     struct reg_creds *ret, struct stv_err **err);
 	void *arg;
 	const struct reg_conf *conf;
+	bool must_login; /* nothing goes on without the credentials */
 };
 
 /*
@@ -44,6 +45,13 @@ int reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
 
 /* reg_client_close(c): erase what is secret.  NULL is ok. */
 void reg_client_close(struct reg_client *c);
+
+/*
+ * reg_client_ping(c, ref, err): does the registry of ${ref} know us?  Its
+ * repository is not looked at.  Errors: those of reg_host_do(); STV_E_AUTH.
+ */
+int reg_client_ping(struct reg_client *c, const struct reg_ref *ref,
+		    struct stv_err **err);
 
 /* A manifest or index, byte for byte. */
 struct reg_manifest {

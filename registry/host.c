@@ -213,17 +213,17 @@ take_token(struct reg_host *h, const struct reg_challenge *ch,
 					 .is_private = h->is_private,
 					 .tls = h->o.tls,
 					 .scopes = scopes,
-					 .creds = l};
+					 .creds = l,
+					 .must_login = h->o.must_login};
 	stv_auto_free char *scope = join_scopes(scopes);
 	struct reg_token token = {0};
-	bool is_anonymous;
 	struct grant *g;
 
 	if (l != NULL && l->registry_token != NULL)
 		token = (struct reg_token){
 			.text = stv_xstrdup(l->registry_token),
 			.until_s = INT64_MAX};
-	else if (reg_token_fetch(&o, ch, &token, &is_anonymous, err) < 0)
+	else if (reg_token_fetch(&o, ch, &token, err) < 0)
 		return -1;
 	g = find_grant(h, scope);
 	if (g == NULL) {

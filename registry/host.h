@@ -28,6 +28,7 @@ struct reg_host_opts {
 	const char *domain; /* as people call it: "docker.io" */
 	bool is_insecure;
 	bool is_http_ok; /* clear text may be spoken (registry/conf.h) */
+	bool must_login; /* see registry/token.h */
 	const struct reg_tls *tls; /* certs.d's; NULL: the default */
 	/*
 	 * The credentials for ${path} at ${domain}: 1, 0 where there are none,
@@ -53,7 +54,7 @@ bool reg_host_is(const struct reg_host *h, const char *name, bool is_insecure);
 
 /* A request to a host. */
 struct reg_call {
-	const char *path;    /* of the repository, "library/debian" */
+	const char *path;    /* of the repository, "library/debian", or NULL */
 	const char *actions; /* "pull", "pull,push" */
 	const char *from;    /* another repository to pull from, or NULL */
 	/*

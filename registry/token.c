@@ -283,6 +283,26 @@ form_fini(struct form *f)
 	stv_buf_fini(&f->text);
 }
 
+/* Why there is no token. */
+static int
+refused(const struct reg_token_opts *o, const char *url, bool is_anonymous,
+	struct stv_err **err)
+{
+	stv_auto_free char *shown = reg_http_redact(url);
+
+	if (is_anonymous && o->creds != NULL)
+		return stv_fail(err, STV_E_AUTH,
+				"%s wants the login to be sent to %s, which is "
+				"of another domain; it is not",
+				o->host, shown);
+	stv_fail(err, STV_E_AUTH,
+		 is_anonymous ? "%s gives nobody a token without a login"
+			      : "%s does not accept the login",
+		 o->host);
+	stv_err_hint(*err, "Log in with 'stave login %s'.", o->domain);
+	return -1;
+}
+
 static int
 ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
     const char *url, bool is_anonymous, struct stv_buf *answer,
@@ -328,15 +348,8 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	if (res.status >= 200 && res.status < 300)
 		return 0;
 	if (res.status == 401 || res.status == 403 ||
-	    (is_refresh && res.status == 400)) {
-		stv_fail(err, STV_E_AUTH,
-			 is_anonymous
-				 ? "%s gives nobody a token without a login"
-				 : "%s does not accept the login",
-			 o->host);
-		stv_err_hint(*err, "Log in with 'stave login %s'.", o->domain);
-		return -1;
-	}
+	    (is_refresh && res.status == 400))
+		return refused(o, url, is_anonymous, err);
 	return stv_fail(err, STV_E_PROTOCOL,
 			"the token server of %s answered %d", o->host,
 			res.status);
@@ -344,14 +357,14 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 
 int
 reg_token_fetch(const struct reg_token_opts *o, const struct reg_challenge *ch,
-		struct reg_token *ret, bool *ret_is_anonymous,
-		struct stv_err **err)
+		struct reg_token *ret, struct stv_err **err)
 {
 	const struct reg_curl *c = reg_curl_load(err);
 	const char *realm = reg_challenge_get(ch, "realm");
 	stv_auto_free char *host = NULL, *url = NULL;
 	stv_auto_free char *mine = host_only(o->host);
 	struct stv_buf answer = STV_BUF_INIT(MAX_ANSWER);
+	bool is_anonymous;
 	CURLU *u;
 	int rc = -1;
 
@@ -370,9 +383,10 @@ reg_token_fetch(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	c->p_curl_url_cleanup(u);
 	if (rc < 0)
 		return -1;
-	*ret_is_anonymous =
-		o->creds == NULL || !reg_token_may_login(mine, host);
-	rc = ask(o, ch, url, *ret_is_anonymous, &answer, err);
+	is_anonymous = o->creds == NULL || !reg_token_may_login(mine, host);
+	if (is_anonymous && o->creds != NULL && o->must_login)
+		return refused(o, url, true, err);
+	rc = ask(o, ch, url, is_anonymous, &answer, err);
 	if (rc == 0)
 		rc = read_answer(o, &answer, ret, err);
 	if (answer.data != NULL)

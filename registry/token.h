@@ -24,6 +24,7 @@ struct reg_token_opts {
 	const struct reg_tls *tls;
 	const struct stv_strs *scopes;
 	const struct reg_creds *creds; /* NULL: anonymously */
+	bool must_login; /* rather none than one that is anonymous */
 };
 
 struct reg_token {
@@ -32,7 +33,7 @@ struct reg_token {
 };
 
 /*
- * reg_token_fetch(o, challenge, ret, ret_is_anonymous, err): ask the realm of
+ * reg_token_fetch(o, challenge, ret, err): ask the realm of
  * a Bearer challenge for a token.
  *
  * The realm is an absolute https URL without userinfo (http: only at the
@@ -40,7 +41,7 @@ struct reg_token {
  * private one only if the registry's is.  A login goes to it
  * only if it is the registry's own host, a name above or below it, one of the
  * same registrable domain (public suffix list), or Docker Hub's; to another one
- * goes an anonymous request, and *ret_is_anonymous says so.
+ * goes an anonymous request, or none with ${o->must_login}.
  *
  * Owns:   *ret, reg_token_fini().
  * Errors: STV_E_AUTH (the login is wrong, the realm is not allowed),
@@ -48,8 +49,7 @@ struct reg_token {
  */
 int reg_token_fetch(const struct reg_token_opts *o,
 		    const struct reg_challenge *challenge,
-		    struct reg_token *ret, bool *ret_is_anonymous,
-		    struct stv_err **err);
+		    struct reg_token *ret, struct stv_err **err);
 
 /* reg_token_fini(t): erase and free. */
 void reg_token_fini(struct reg_token *t);

@@ -1,0 +1,215 @@
+#!/usr/bin/env bash
+# e2e-registry.sh: pull, push, login, logout and FROM against docker-registry: plain, with TLS and a private authority,
+# with passwords, and with tokens.
+# packages: docker-registry busybox-static python3 perl openssl jq curl skopeo util-linux
+# Each case is a subshell of its own; the dollars of crypt's salt are its own.
+# shellcheck disable=SC2030,SC2031,SC2016
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=cmd/test/e2e-lib.sh
+. "$here/e2e-lib.sh"
+trap e2e_cleanup EXIT
+
+# Nothing of the user's is read.
+unset DOCKER_AUTH_CONFIG DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_CONFIG_HOME XDG_RUNTIME_DIR
+
+# serve DIR YAML...: a docker-registry whose configuration has these lines behind "http:"; sets E2E_REGISTRY.
+serve() {
+    local dir=$1 port
+    port=$(e2e_free_port)
+    shift
+    mkdir -p "$dir"
+    {
+        echo 'version: 0.1'
+        echo 'log: {level: error, accesslog: {disabled: true}}'
+        echo "storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}"
+        echo 'http:'
+        echo "  addr: 127.0.0.1:$port"
+        printf '%s\n' "$@"
+    } >"$dir/config.yml"
+    e2e_serve docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1
+    E2E_REGISTRY=127.0.0.1:$port
+    for ((i = 0; i < 100; i++)); do
+        curl -ks -o /dev/null "http://$E2E_REGISTRY/v2/" && return 0
+        sleep 0.05
+    done
+    e2e_die "no registry at $E2E_REGISTRY"
+}
+
+# An authority, and a certificate of it for 127.0.0.1.
+make_certs() {
+    local dir=$1
+    mkdir -p "$dir"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stave-test-ca -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
+    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$dir/key.pem" -out "$dir/csr" 2>/dev/null
+    printf 'subjectAltName=IP:127.0.0.1\n' >"$dir/ext"
+    openssl x509 -req -in "$dir/csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial -days 2 -extfile "$dir/ext" \
+        -out "$dir/cert.pem" 2>/dev/null
+}
+
+# An image of two layers, tagged $1.
+make_image() {
+    mkdir -p ctx
+    printf 'FROM scratch\nCOPY a /\nCOPY b /\nCMD ["/a"]\n' >ctx/Dockerfile
+    head -c 3000000 /dev/urandom >ctx/a
+    seq 1 200000 >ctx/b
+    "$STAVE" build -q -t "$1" ctx >/dev/null
+}
+
+# The bytes of the registry's blobs, to tell what was sent.
+blobs() { find "$1/data" -name data -path '*/blobs/*' 2>/dev/null | wc -l; }
+
+plain() {
+    local r=$PLAIN
+    make_image "$r/a/t:1"
+    e2e_exits 0 "$STAVE" push "$r/a/t:1"
+    e2e_has 'pushed' "$(cat "$E2E_OUT")" ': Pushed'
+    e2e_exits 0 "$STAVE" push "$r/a/t:1"
+    e2e_hasnt 'again' "$(cat "$E2E_OUT")" ': Pushed'
+    local id
+    id=$("$STAVE" images -q --no-trunc)
+    export STAVE_ROOT=$PWD/other
+    e2e_exits 0 "$STAVE" pull "$r/a/t:1"
+    e2e_has 'new' "$(cat "$E2E_OUT")" 'Status: Downloaded newer image'
+    e2e_same 'the image' "$("$STAVE" images -q --no-trunc)" "$id"
+    e2e_exits 0 "$STAVE" pull "$r/a/t:1"
+    e2e_has 'no new' "$(cat "$E2E_OUT")" 'Status: Image is up to date'
+    e2e_exits 0 "$STAVE" fsck
+    # What was pulled goes elsewhere under the same digest.
+    local digest
+    digest=$(skopeo inspect --tls-verify=false "docker://$r/a/t:1" | jq -r .Digest)
+    "$STAVE" tag "$r/a/t:1" "$r/b/t:2"
+    e2e_exits 0 "$STAVE" push "$r/b/t:2"
+    e2e_same 'digest' "$(skopeo inspect --tls-verify=false "docker://$r/b/t:2" | jq -r .Digest)" "$digest"
+    # By digest, and one that is not there.
+    e2e_exits 0 "$STAVE" pull -q "$r/a/t@$digest"
+    e2e_exits 1 "$STAVE" pull "$r/a/t:none"
+    e2e_has 'why' "$(cat "$E2E_ERR")" 'manifest unknown'
+    e2e_exits 4 "$STAVE" pull "127.0.0.1:1/a/t:1"
+}
+
+# Others read what stave pushed, and stave what they did.
+others() {
+    local r=$PLAIN
+    make_image "$r/o/t:1"
+    e2e_exits 0 "$STAVE" push -q "$r/o/t:1"
+    skopeo copy -q --src-tls-verify=false "docker://$r/o/t:1" oci:theirs:1
+    skopeo copy -q --dest-tls-verify=false --dest-compress-format zstd oci:theirs:1 "docker://$r/o/zstd:1"
+    skopeo copy -q --format v2s2 --dest-tls-verify=false oci:theirs:1 "docker://$r/o/v2s2:1"
+    export STAVE_ROOT=$PWD/other
+    for name in zstd v2s2; do
+        e2e_exits 0 "$STAVE" pull -q "$r/o/$name:1"
+        e2e_same "$name" "$("$STAVE" inspect -f '{{json .RootFS.Layers}}' "$r/o/$name:1" | jq length)" 2
+    done
+}
+
+# FROM as a user writes it, by a mirror of docker.io.
+from_mirror() {
+    local r=$PLAIN
+    make_image "$r/library/base:1"
+    e2e_exits 0 "$STAVE" push -q "$r/library/base:1"
+    export STAVE_ROOT=$PWD/other
+    printf '[[registry]]\nprefix = "docker.io"\n[[registry.mirror]]\nlocation = "%s"\n' "$r" >registries.conf
+    export CONTAINERS_REGISTRIES_CONF=$PWD/registries.conf
+    mkdir next
+    printf 'FROM base:1 AS one\nCOPY Dockerfile /x\nFROM base:1\nCOPY --from=one /x /x\nCOPY --from=base:1 /b /c\n' >next/Dockerfile
+    e2e_exits 0 "$STAVE" build -t mine next
+    e2e_exits 0 "$STAVE" build -t mine next
+    e2e_same 'executed' "$(grep -c CACHED "$E2E_ERR")" 5
+    # The tag moves: only --pull sees it.
+    STAVE_ROOT=$PWD/.store make_image "$r/library/base:1"
+    STAVE_ROOT=$PWD/.store "$STAVE" push -q "$r/library/base:1"
+    e2e_exits 0 "$STAVE" build -t mine next
+    e2e_same 'still' "$(grep -c CACHED "$E2E_ERR")" 5
+    e2e_exits 0 "$STAVE" build --pull -t mine next
+    e2e_hasnt 'not cached' "$(grep 'COPY --from=base' -A1 "$E2E_ERR")" CACHED
+    printf 'FROM nothing:1\n' >next/Dockerfile
+    e2e_exits 1 "$STAVE" build next
+    e2e_has 'its place' "$(cat "$E2E_ERR")" 'Dockerfile:1'
+}
+
+with_tls() {
+    local r=$TLS
+    make_image "$r/t:1"
+    export HOME=$PWD
+    e2e_exits 4 "$STAVE" push "$r/t:1"
+    e2e_has 'why' "$(cat "$E2E_ERR")" 'certificate'
+    mkdir -p ".config/containers/certs.d/$r"
+    cp "$CERTS/ca.crt" ".config/containers/certs.d/$r/ca.crt"
+    e2e_exits 0 "$STAVE" push "$r/t:1"
+    rm -r .config
+    e2e_exits 0 env SSL_CERT_FILE="$CERTS/ca.crt" "$STAVE" push -q "$r/t:1"
+    printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$r" >registries.conf
+    e2e_exits 0 env CONTAINERS_REGISTRIES_CONF="$PWD/registries.conf" "$STAVE" push -q "$r/t:1"
+    # The right authority, but another host's certificate.
+    e2e_exits 4 env SSL_CERT_FILE="$CERTS/ca.crt" "$STAVE" pull "localhost:${r#*:}/t:1"
+}
+
+with_password() {
+    local r=$PASSWORD
+    make_image "$r/t:1"
+    export HOME=$PWD
+    e2e_exits 5 "$STAVE" push "$r/t:1"
+    e2e_has 'the way out' "$(cat "$E2E_ERR")" "stave login $r"
+    echo wrong | e2e_exits 5 "$STAVE" login -u user --password-stdin "$r"
+    [ ! -e .docker ] || e2e_fail 'something was kept'
+    echo secret | e2e_exits 0 "$STAVE" login -u user --password-stdin "$r"
+    e2e_same 'mode' "$(stat -c %a .docker/config.json)" 600
+    e2e_exits 0 "$STAVE" push "$r/t:1"
+    STAVE_ROOT=$PWD/other e2e_exits 0 "$STAVE" pull "$r/t:1"
+    e2e_hasnt 'secret' "$(cat "$E2E_OUT" "$E2E_ERR")" secret
+    e2e_exits 0 "$STAVE" logout "$r"
+    STAVE_ROOT=$PWD/third e2e_exits 5 "$STAVE" pull "$r/t:1"
+    grep -rqa -e secret -e dXNlcjpzZWNyZXQ .store other && e2e_fail 'the password is in the store'
+    return 0
+}
+
+with_token() {
+    local r=$TOKEN
+    make_image "$r/public/t:1"
+    export HOME=$PWD
+    e2e_exits 5 "$STAVE" push "$r/public/t:1"
+    echo wrong | e2e_exits 5 "$STAVE" login -u user --password-stdin "$r"
+    echo secret | e2e_exits 0 "$STAVE" login -u user --password-stdin "$r"
+    e2e_exits 0 "$STAVE" push "$r/public/t:1"
+    "$STAVE" tag "$r/public/t:1" "$r/private/t:1"
+    e2e_exits 0 "$STAVE" push "$r/private/t:1"
+    e2e_exits 0 "$STAVE" logout "$r"
+    # Tokens end after two seconds: each request may need a new one.
+    STAVE_ROOT=$PWD/other e2e_exits 0 "$STAVE" pull "$r/public/t:1"
+    STAVE_ROOT=$PWD/third e2e_exits 5 "$STAVE" pull "$r/private/t:1"
+    mkdir .docker
+    printf '{"auths":{"%s":{"identitytoken":"refresh-secret"}}}' "$r" >.docker/config.json
+    chmod 600 .docker/config.json
+    STAVE_ROOT=$PWD/fourth e2e_exits 0 "$STAVE" pull "$r/private/t:1"
+    grep -q '^POST refresh repository:private/t:pull$' "$TOKEN_LOG" || e2e_fail 'the refresh token was not used'
+}
+
+suite() {
+    e2e_tmp
+    serve "$E2E_TMP/plain"
+    PLAIN=$E2E_REGISTRY
+    CERTS=$E2E_TMP/certs
+    make_certs "$CERTS"
+    serve "$E2E_TMP/tls" "  tls: {certificate: $CERTS/cert.pem, key: $CERTS/key.pem}"
+    TLS=$E2E_REGISTRY
+    perl -e 'print "user:", crypt("secret", q($2y$05$abcdefghijklmnopqrstuu)), "\n"' >"$E2E_TMP/htpasswd"
+    serve "$E2E_TMP/password" "auth: {htpasswd: {realm: stave-test, path: $E2E_TMP/htpasswd}}"
+    PASSWORD=$E2E_REGISTRY
+    local port
+    port=$(e2e_free_port)
+    TOKEN_LOG=$E2E_TMP/token.log
+    e2e_serve python3 "$E2E_TOP/testdata/registry/tokend.py" "$port" "$CERTS/ca.key" "$CERTS/ca.crt" "$TOKEN_LOG" 2
+    serve "$E2E_TMP/token" "auth: {token: {realm: 'http://127.0.0.1:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
+    TOKEN=$E2E_REGISTRY
+    e2e_case 'push and pull' plain
+    e2e_case 'with skopeo' others
+    e2e_case 'FROM by a mirror' from_mirror
+    e2e_case 'TLS with an authority of our own' with_tls
+    e2e_case 'a password' with_password
+    e2e_case 'tokens' with_token
+    e2e_summary e2e-registry
+}
+
+suite
