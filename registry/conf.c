@@ -28,11 +28,11 @@ match(const char *name, const char *prefix)
 				       (name[n] == '/' || name[n] == '\0')
 			       ? n
 			       : 0;
-	/* ".host" anywhere in the host but at its beginning. */
+	/* ".host" anywhere in the host, which does not begin with a dot. */
 	for (n--; (at = strstr(at, prefix + 1)) != NULL; at++) {
 		if ((size_t)(at - name) >= host)
 			return 0;
-		if (at > name && (at[n] == '/' || at[n] == '\0'))
+		if (at[n] == '/' || at[n] == '\0')
 			return (size_t)(at - name) + n;
 	}
 	return 0;

@@ -119,7 +119,11 @@ Test(conf, the_longest_prefix_wins_and_is_replaced)
 		   "location = 'only-host.example'\n"
 		   "[[registry]]\nprefix = 'no.example'\n"
 		   "location = 'no.example'\nblocked = true\n"
-		   "unknown-key = [1]\n",
+		   "unknown-key = [1]\n"
+		   "[[registry]]\nprefix = 'q.example/long'\n"
+		   "location = 'long.example'\n"
+		   "[[registry]]\nprefix = 'q.example'\n"
+		   "location = 'short.example'\n",
 		   0644);
 	c = load_ok();
 	expect_places(c, "h.example/z", "h.example/z!h");
@@ -139,6 +143,8 @@ Test(conf, the_longest_prefix_wins_and_is_replaced)
 	expect_places(c, "ubuntu", "hub.example/library/ubuntu");
 	expect_places(c, "back.example/u", "registry-1.docker.io/library/u");
 	expect_places(c, "whole.example/a/b", "ERROR");
+	expect_places(c, "q.example/long/z", "long.example/z");
+	expect_places(c, "q.example/z", "short.example/z");
 	expect_places(c, "no.example/z", "BLOCKED");
 	expect_push(c, "no.example/z", "BLOCKED");
 	expect_push(c, "h.example/a/c", "h.example/a/c");

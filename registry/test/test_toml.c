@@ -193,6 +193,9 @@ Test(toml, what_is_nested_too_deep_is_refused)
 	cr_expect_eq(parse_nested("a = ", "{a=", n, "}", ""), STV_E_LIMIT);
 	cr_expect_eq(parse_nested("a", ".a", n - 1, "", "=1"), ok);
 	cr_expect_eq(parse_nested("a", ".a", n, "", "=1"), STV_E_LIMIT);
+	cr_expect_eq(parse_nested("[x]\na", ".a", n - 2, "", "=1"), ok);
+	cr_expect_eq(parse_nested("[x]\na", ".a", n - 1, "", "=1"),
+		     STV_E_LIMIT);
 	cr_expect_eq(parse_nested("a.a", ".a", n - 2, "", "=[]"), STV_E_LIMIT);
 	cr_expect_eq(parse_nested("[a", ".a", n - 2, "", "]"), ok);
 	cr_expect_eq(parse_nested("[a", ".a", n - 1, "", "]"), STV_E_LIMIT);
