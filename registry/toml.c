@@ -48,6 +48,23 @@ key_fini(struct key *k)
 	stv_vec_fini(&k->at);
 }
 
+/* A part of a key, and where it stands. */
+static const char *
+part(const struct key *k, size_t i)
+{
+	if (k->parts.v == NULL || i >= k->parts.len)
+		STV_BUG("a key without a part %zu", i);
+	return k->parts.v[i];
+}
+
+static size_t
+part_at(const struct key *k, size_t i)
+{
+	if (k->at.v == NULL || i >= k->at.len)
+		STV_BUG("a key without a place %zu", i);
+	return k->at.v[i];
+}
+
 static json_t *
 new_table(struct toml *t, enum how how)
 {
@@ -185,8 +202,8 @@ fail_twice(const struct reg_toml_in *in, const struct key *k, size_t i,
 {
 	stv_auto_buf shown = STV_BUF_INIT(4096);
 
-	stv_buf_add_escaped(&shown, k->parts.v[i], strnlen(k->parts.v[i], 200));
-	return reg_toml_fail(in, k->at.v[i], err, "'%s' %s",
+	stv_buf_add_escaped(&shown, part(k, i), strnlen(part(k, i), 200));
+	return reg_toml_fail(in, part_at(k, i), err, "'%s' %s",
 			     stv_buf_str(&shown), what);
 }
 
@@ -390,11 +407,11 @@ enter_dotted(struct toml *t, json_t *table, const struct key *k,
 	     struct stv_err **err)
 {
 	for (size_t i = 0; i + 1 < k->parts.len; i++) {
-		json_t *next = json_object_get(table, k->parts.v[i]);
+		json_t *next = json_object_get(table, part(k, i));
 
 		if (next == NULL) {
 			next = new_table(t, HOW_DOTTED);
-			set(table, k->parts.v[i], next);
+			set(table, part(k, i), next);
 		} else if (!json_is_object(next) || how(next) != HOW_DOTTED) {
 			fail_twice(
 				&t->in, k, i,
@@ -420,7 +437,7 @@ read_pair(struct toml *t, json_t *table, size_t depth, struct stv_err **err)
 		return -1;
 	last = k.parts.len - 1;
 	if (depth + last > STV_MAX_JSON_DEPTH)
-		return reg_toml_fail_limit(&t->in, k.at.v[0], err);
+		return reg_toml_fail_limit(&t->in, part_at(&k, 0), err);
 	if (reg_toml_peek(&t->in) != '=')
 		return reg_toml_fail(&t->in, t->in.pos, err,
 				     "a '=' is missing behind the key");
@@ -429,12 +446,12 @@ read_pair(struct toml *t, json_t *table, size_t depth, struct stv_err **err)
 	table = enter_dotted(t, table, &k, err);
 	if (table == NULL)
 		return -1;
-	if (json_object_get(table, k.parts.v[last]) != NULL)
+	if (json_object_get(table, part(&k, last)) != NULL)
 		return fail_twice(&t->in, &k, last, "is there twice", err);
 	v = read_value(t, depth + last + 1, err);
 	if (v == NULL)
 		return -1;
-	set(table, k.parts.v[last], v);
+	set(table, part(&k, last), v);
 	return 0;
 }
 
@@ -447,13 +464,13 @@ enter_header(struct toml *t, const struct key *k, size_t *depth,
 
 	*depth = 1;
 	for (size_t i = 0; i + 1 < k->parts.len; i++) {
-		json_t *next = json_object_get(table, k->parts.v[i]);
+		json_t *next = json_object_get(table, part(k, i));
 		json_t *last = last_element(next);
 
 		*depth += last != NULL ? 2 : 1;
 		if (next == NULL) {
 			next = new_table(t, HOW_IMPLICIT);
-			set(table, k->parts.v[i], next);
+			set(table, part(k, i), next);
 		} else if (last != NULL) {
 			next = last;
 		} else if (!json_is_object(next) || how(next) == HOW_INLINE) {
@@ -472,11 +489,11 @@ open_table(struct toml *t, json_t *parent, const struct key *k,
 	   struct stv_err **err)
 {
 	size_t last = k->parts.len - 1;
-	json_t *old = json_object_get(parent, k->parts.v[last]);
+	json_t *old = json_object_get(parent, part(k, last));
 
 	if (old == NULL) {
 		t->table = new_table(t, HOW_HEADER);
-		set(parent, k->parts.v[last], t->table);
+		set(parent, part(k, last), t->table);
 		return 0;
 	}
 	if (!json_is_object(old) || how(old) != HOW_IMPLICIT)
@@ -492,11 +509,11 @@ open_element(struct toml *t, json_t *parent, const struct key *k,
 	     struct stv_err **err)
 {
 	size_t last = k->parts.len - 1;
-	json_t *array = json_object_get(parent, k->parts.v[last]);
+	json_t *array = json_object_get(parent, part(k, last));
 
 	if (array == NULL) {
 		array = json_array();
-		set(parent, k->parts.v[last], array);
+		set(parent, part(k, last), array);
 	} else if (last_element(array) == NULL) {
 		return fail_twice(&t->in, k, last,
 				  "is there already and no array of tables",
@@ -530,7 +547,7 @@ read_header(struct toml *t, struct stv_err **err)
 		return -1;
 	t->depth = depth + (is_array ? 2 : 1);
 	if (t->depth > STV_MAX_JSON_DEPTH)
-		return reg_toml_fail_limit(in, k.at.v[0], err);
+		return reg_toml_fail_limit(in, part_at(&k, 0), err);
 	return is_array ? open_element(t, parent, &k, err)
 			: open_table(t, parent, &k, err);
 }
