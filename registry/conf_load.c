@@ -60,7 +60,8 @@ list(DIR *dir, const char *path, const char *suffix, struct stv_strs *ret,
 		const struct dirent *e;
 
 		errno = 0;
-		e = readdir(dir); /* NOLINT(concurrency-mt-unsafe): our own */
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): our own directory */
+		e = readdir(dir);
 		if (e == NULL && errno != 0)
 			return stv_fail_errno(err, errno, "cannot read '%s'",
 					      path);

@@ -146,10 +146,10 @@ look_up_file(const struct reg_creds_opts *o, const char *file, bool is_legacy,
 
 /* The file that was named, and no other. */
 static int
-look_up_named(const struct reg_creds_opts *o, const char *domain,
-	      const char *path, struct reg_creds *ret, struct stv_err **err)
+look_up_named(const struct reg_creds_opts *o, const char *file,
+	      const char *domain, const char *path, struct reg_creds *ret,
+	      struct stv_err **err)
 {
-	const char *file = named_file(o);
 	int rc = look_up_file(o, file, false, domain, path, ret, err);
 
 	if (rc != 2)
@@ -172,16 +172,17 @@ reg_creds_find(const struct reg_creds_opts *o, const char *domain,
 		path_in(NULL, o->home, "", ".dockercfg"),
 	};
 	const size_t n = STV_ARRAY_LEN(files);
+	const char *named = named_file(o);
 	int rc = 0;
 
 	*ret = (struct reg_creds){0};
-	if (named_file(o) != NULL)
-		rc = look_up_named(o, domain, path, ret, err);
+	if (named != NULL)
+		rc = look_up_named(o, named, domain, path, ret, err);
 	else if (reg_secret_is_set(o->docker_auth_config))
 		rc = look_up(
 			o, o->docker_auth_config, strlen(o->docker_auth_config),
 			"DOCKER_AUTH_CONFIG", false, domain, path, ret, err);
-	for (size_t i = 0; rc == 0 && named_file(o) == NULL && i < n; i++) {
+	for (size_t i = 0; rc == 0 && named == NULL && i < n; i++) {
 		if (files[i] == NULL)
 			continue;
 		rc = look_up_file(o, files[i], i + 1 == n, domain, path, ret,
