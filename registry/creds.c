@@ -89,7 +89,7 @@ reg_creds_place(const struct reg_creds_opts *o, bool *ret_is_docker,
 
 /* Others may read ${path}: say so once. */
 static void
-warn(struct reg_creds *c, const char *path)
+note_readable(struct reg_creds *c, const char *path)
 {
 	if (c->warning == NULL)
 		c->warning = stv_xasprintf("'%s' can be read by others; "
@@ -140,7 +140,7 @@ look_up_file(const struct reg_creds_opts *o, const char *file, bool is_legacy,
 	/* A file of no secrets (helpers alone) may be everybody's. */
 	if ((text.mode & MODE_OTHERS) != 0 && rc == 1 &&
 	    strcmp(ret->origin, file) == 0)
-		warn(ret, file);
+		note_readable(ret, file);
 	return rc;
 }
 
