@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --allow --annotation --build-arg --build-context --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
+	[build]='--add-host --allow --annotation --build-arg --build-context --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --pull --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'
@@ -16,6 +16,10 @@ declare -gA _stave_options=(
 	[builder prune]='--all --filter --force --keep-storage --max-used-space'
 	[save]='--format --output'
 	[load]='--input --quiet'
+	[pull]='--platform --quiet'
+	[push]='--quiet'
+	[login]='--authfile --password --password-stdin --username'
+	[logout]='--authfile'
 	[import]='--change --message --platform'
 	[df]='--format'
 	[logs]='--list --raw'
@@ -29,7 +33,7 @@ declare -gA _stave_options=(
 )
 
 declare -gA _stave_groups=(
-	[image]='build history import inspect list load ls prune remove rm save tag'
+	[image]='build history import inspect list load ls prune pull push remove rm save tag'
 	[builder]='build prune'
 	[buildx]='build du prune'
 	[system]='df prune'
@@ -39,6 +43,7 @@ declare -gA _stave_names=(
 	['image build']=build ['image history']=history ['image import']=import
 	['image inspect']=inspect ['image list']=images ['image load']=load
 	['image ls']=images ['image prune']='image prune' ['image remove']=rmi
+	['image pull']=pull ['image push']=push
 	['image rm']=rmi ['image save']=save ['image tag']=tag
 	['builder build']=build ['builder prune']='builder prune'
 	['buildx build']=build ['buildx du']=df
