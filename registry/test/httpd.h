@@ -3,7 +3,8 @@
  * test tells it to, for the tests of the HTTP session.
  *
  * Each connection takes one request, which is kept, and gets the next answer
- * of the script; then it is closed.
+ * of the script; then it is closed.  One that begins with TLS is told that this
+ * is no TLS, as real servers do, and takes no answer.
  */
 #ifndef STAVE_REGISTRY_TEST_HTTPD_H
 #define STAVE_REGISTRY_TEST_HTTPD_H
@@ -75,6 +76,19 @@ httpd_serve(struct httpd *s, int fd, size_t i)
 		httpd_send(fd, s->answers[i]);
 }
 
+/* Somebody asks whether we speak TLS: no. */
+static UNUSED_OK bool
+httpd_is_tls(int fd)
+{
+	char hello[4096];
+
+	if (recv(fd, hello, 1, MSG_PEEK) != 1 || hello[0] != 0x16)
+		return false;
+	(void)recv(fd, hello, sizeof(hello), 0);
+	httpd_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	return true;
+}
+
 static UNUSED_OK void *
 httpd_main(void *arg)
 {
@@ -85,8 +99,12 @@ httpd_main(void *arg)
 
 		if (fd < 0)
 			break;
-		httpd_serve(s, fd, i);
-		s->n_requests++;
+		if (httpd_is_tls(fd)) {
+			i--;
+		} else {
+			httpd_serve(s, fd, i);
+			s->n_requests++;
+		}
 		(void)shutdown(fd, SHUT_RDWR);
 		(void)close(fd);
 	}

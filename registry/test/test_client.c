@@ -1,0 +1,305 @@
+/* registry/test/test_client.c - manifests and blobs of a scripted registry. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/stream.h"
+
+#include "registry/client.h"
+#include "registry/conf.h"
+#include "registry/creds.h"
+#include "registry/ref.h"
+#include "registry/test/httpd.h"
+
+#define BLOB "hello, blob"
+
+struct rig {
+	struct httpd server;
+	struct reg_conf *conf;
+	struct reg_client *client;
+	struct reg_ref ref;
+	struct reg_creds creds;
+	struct stv_err *err;
+};
+
+static int
+give_creds(void *arg, const char *domain, const char *path,
+	   struct reg_creds *ret, struct stv_err **err)
+{
+	(void)arg;
+	(void)domain;
+	(void)path;
+	(void)err;
+	*ret = (struct reg_creds){.username = stv_xstrdup("me"),
+				  .secret = stv_xstrdup("pw")};
+	return 1;
+}
+
+static void
+rig_open(struct rig *r)
+{
+	struct reg_conf_opts conf = {.registries_conf = "/dev/null",
+				     .etc = "/nonexistent"};
+	struct reg_client_opts o = {.creds = give_creds};
+	stv_auto_free char *name = NULL;
+
+	memset(r, 0, sizeof(*r));
+	(void)setenv("no_proxy", "*", 1);
+	httpd_open(&r->server);
+	name = stv_xasprintf("127.0.0.1:%d/a/b:1", r->server.port);
+	cr_assert_eq(reg_ref_parse(name, &r->ref, &r->err), 0);
+	cr_assert_eq(reg_conf_load(&conf, &r->conf, &r->err), 0);
+	o.conf = r->conf;
+	cr_assert_eq(reg_client_open(&o, &r->client, &r->err), 0);
+}
+
+static void
+rig_close(struct rig *r)
+{
+	reg_client_close(r->client);
+	httpd_end(&r->server);
+	reg_conf_free(r->conf);
+	reg_ref_fini(&r->ref);
+	stv_err_free(r->err);
+}
+
+/* The blob, read in small pieces; ${text} gets what came. */
+static int
+get_blob(struct rig *r, uint64_t size, struct stv_buf *text)
+{
+	struct stv_digest d = stv_digest_of(BLOB, strlen(BLOB));
+	stv_auto(stv_in) *in = NULL;
+	char part[4];
+	int64_t n;
+
+	httpd_start(&r->server);
+	if (reg_client_blob(r->client, &r->ref, &d, size, &in, &r->err) < 0)
+		return -1;
+	while ((n = in->read(in, part, sizeof(part), &r->err)) > 0)
+		stv_buf_add(text, part, (size_t)n);
+	return n < 0 ? -1 : 0;
+}
+
+Test(client, a_blob_is_taken_up_where_it_broke)
+{
+	stv_auto_buf text = STV_BUF_INIT(100);
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello");
+	httpd_answer(&r.server, NULL);
+	httpd_answer(&r.server, "HTTP/1.1 206 Partial Content\r\n"
+				"Content-Range: bytes 5-10/11\r\n"
+				"Content-Length: 6\r\n\r\n, blob");
+	cr_assert_eq(get_blob(&r, strlen(BLOB), &text), 0, "%s",
+		     r.err == NULL ? "" : stv_err_msg(stv_err_root(r.err)));
+	cr_expect_str_eq(stv_buf_str(&text), BLOB);
+	cr_expect_not_null(strstr(r.server.requests[2], "Range: bytes=5-\r\n"));
+	cr_expect_null(strstr(r.server.requests[0], "Range:"));
+	rig_close(&r);
+}
+
+Test(client, a_server_without_ranges_begins_anew)
+{
+	stv_auto_buf text = STV_BUF_INIT(100);
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" BLOB);
+	cr_assert_eq(get_blob(&r, strlen(BLOB), &text), 0);
+	cr_expect_str_eq(stv_buf_str(&text), BLOB);
+	rig_close(&r);
+}
+
+struct bad_blob {
+	const char *answer;
+	enum stv_code code;
+	const char *part;
+};
+
+Test(client, bytes_that_are_others_are_refused)
+{
+	static const struct bad_blob cases[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello, Blob",
+		 STV_E_DIGEST, "are others"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello, blob!",
+		 STV_E_LIMIT, "larger than"},
+		{"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+		 STV_E_NOT_FOUND, "answered 404"},
+		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", STV_E_AUTH,
+		 "answered 403"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		stv_auto_buf text = STV_BUF_INIT(100);
+		struct rig r;
+
+		rig_open(&r);
+		httpd_answer(&r.server, cases[i].answer);
+		cr_assert_eq(get_blob(&r, strlen(BLOB), &text), -1, "case %zu",
+			     i);
+		cr_expect_eq(stv_err_code(r.err), cases[i].code, "case %zu: %s",
+			     i, stv_err_msg(stv_err_root(r.err)));
+		cr_expect_not_null(
+			strstr(stv_err_msg(stv_err_root(r.err)), cases[i].part),
+			"case %zu: %s", i, stv_err_msg(stv_err_root(r.err)));
+		rig_close(&r);
+	}
+}
+
+Test(client, a_range_that_was_not_asked_for_is_refused)
+{
+	stv_auto_buf text = STV_BUF_INIT(100);
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello");
+	httpd_answer(&r.server, "HTTP/1.1 206 Partial Content\r\n"
+				"Content-Range: bytes 4-10/11\r\n"
+				"Content-Length: 7\r\n\r\no, blob");
+	cr_assert_eq(get_blob(&r, strlen(BLOB), &text), -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_PROTOCOL);
+	rig_close(&r);
+}
+
+Test(client, a_password_goes_where_it_is_asked_for)
+{
+	struct reg_manifest m;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+				"WWW-Authenticate: Basic realm=\"x\"\r\n\r\n");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+		     "Content-Type: application/json; x=y\r\n\r\n{}");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
+		     0);
+	cr_expect_str_eq(m.text, "{}");
+	cr_expect_str_eq(m.media_type, "application/json");
+	cr_expect_null(strstr(r.server.requests[0], "Authorization"));
+	cr_expect_not_null(strstr(r.server.requests[1],
+				  "Authorization: Basic bWU6cHc=\r\n"));
+	cr_expect_not_null(
+		strstr(r.server.requests[1], "GET /v2/a/b/manifests/1 "));
+	reg_manifest_fini(&m);
+	rig_close(&r);
+}
+
+Test(client, a_password_is_not_sent_to_another_domain)
+{
+	struct reg_manifest m;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+		     "WWW-Authenticate: Bearer realm=\"http://evil.test/t\","
+		     "service=\"s\"\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
+		     -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_AUTH);
+	cr_expect_not_null(
+		strstr(stv_err_msg(stv_err_root(r.err)), "is not https"));
+	rig_close(&r);
+}
+
+Test(client, a_manifest_must_have_its_digest)
+{
+	struct stv_digest want = stv_digest_of("{}", 2);
+	struct reg_manifest m;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{ }");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_manifest(r.client, &r.ref, &want, &m, &r.err),
+		     -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_DIGEST);
+	rig_close(&r);
+}
+
+/* A file of ${size} bytes that is deleted already. */
+static int
+make_file(size_t size)
+{
+	char path[] = "/tmp/stave-test-XXXXXX";
+	stv_auto_free char *text = stv_xmalloc(size);
+	int fd = mkstemp(path);
+
+	memset(text, 'x', size);
+	cr_assert_eq(write(fd, text, size), (ssize_t)size);
+	(void)unlink(path);
+	return fd;
+}
+
+#define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n"
+
+Test(client, an_upload_that_broke_goes_on_where_the_registry_is)
+{
+	struct reg_upload u = {.size = (size_t)2 << 20};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(u.size);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"); /* HEAD */
+	httpd_answer(&r.server, ACCEPTED "Location: /up/1\r\n\r\n");  /* POST */
+	httpd_answer(&r.server, NULL); /* PATCH */
+	httpd_answer(&r.server, "HTTP/1.1 204 No\r\nLocation: /up/2\r\n"
+				"Range: 0-2000000\r\n\r\n"); /* GET */
+	httpd_answer(&r.server, ACCEPTED "Location: /up/3?s=1\r\n\r\n");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		0, "%s", r.err == NULL ? "" : stv_err_msg(stv_err_root(r.err)));
+	cr_expect_eq(how, REG_UPLOAD_SENT);
+	cr_expect_not_null(strstr(r.server.requests[3], "GET /up/1 "));
+	cr_expect_not_null(strstr(r.server.requests[4], "PATCH /up/2 "));
+	cr_expect_not_null(strstr(r.server.requests[4],
+				  "Content-Range: 2000001-2097151\r\n"));
+	cr_expect_not_null(
+		strstr(r.server.requests[5], "PUT /up/3?s=1&digest=sha256:"));
+	(void)close(u.fd);
+	rig_close(&r);
+}
+
+Test(client, a_blob_that_can_be_mounted_is_not_sent)
+{
+	struct reg_upload u = {.size = 5, .from = "base/image"};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(u.size);
+	httpd_answer(&r.server, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		0);
+	cr_expect_eq(how, REG_UPLOAD_MOUNTED);
+	cr_expect_eq(sent, 0);
+	cr_expect_not_null(strstr(r.server.requests[1], "from=base/image"));
+	(void)close(u.fd);
+	rig_close(&r);
+}
