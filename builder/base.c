@@ -48,17 +48,26 @@ not_here(const char *reference, struct stv_err **err)
 	return -1;
 }
 
+static int
+read_config(struct bld_build *b, const struct cas_image *img,
+	    struct oci_config **ret, struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+
+	if (cas_blob_read(b->o->store, &img->config, STV_MAX_CONFIG, &text,
+			  err) < 0)
+		return -1;
+	return oci_config_parse(stv_buf_str(&text), text.len, ret, err);
+}
+
 /* Is the image that was found for another platform than is wanted? */
 static int
 is_other_platform(struct bld_build *b, const struct stv_platform *want,
 		  const struct cas_image *img, struct stv_err **err)
 {
-	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	stv_auto(oci_config) *c = NULL;
 
-	if (cas_blob_read(b->o->store, &img->config, STV_MAX_CONFIG, &text,
-			  err) < 0 ||
-	    oci_config_parse(stv_buf_str(&text), text.len, &c, err) < 0)
+	if (read_config(b, img, &c, err) < 0)
 		return -1;
 	return !stv_platform_match(want, &c->platform);
 }
@@ -118,6 +127,30 @@ find_good(struct bld_build *b, const struct reg_ref *ref, const char *name,
 	return r < 0 ? -1 : !r;
 }
 
+/* What was fetched in vain; and is it here for another platform? */
+static void
+wrap_failure(struct bld_build *b, const char *reference,
+	     const struct stv_platform *want, const struct reg_ref *ref,
+	     struct stv_err **err)
+{
+	stv_auto(oci_config) *c = NULL;
+	struct stv_err *ignored = NULL;
+	struct cas_image img;
+
+	if (want != NULL && find(b->o->store, ref, &img, &ignored) == 1 &&
+	    read_config(b, &img, &c, &ignored) == 0 &&
+	    !stv_platform_match(want, &c->platform)) {
+		stv_auto_free char *want_str = stv_platform_str(want);
+		stv_auto_free char *have_str = stv_platform_str(&c->platform);
+
+		stv_wrap(err, "'%s' is here for %s, not for %s", reference,
+			 have_str, want_str);
+	} else {
+		stv_wrap(err, "fetching image '%s'", reference);
+	}
+	stv_err_free(ignored);
+}
+
 /* An image of the store, or of a registry; two stages fetch one only once. */
 static int
 find_or_pull(struct bld_build *b, const struct bld_origin *from,
@@ -146,6 +179,8 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 	stv_strs_add(&b->pulling, name);
 	stv_platform_host(&host);
 	r = pull(b, &ref, want != NULL ? want : &host, ret, err);
+	if (r < 0)
+		wrap_failure(b, from->reference, want, &ref, err);
 	stv_platform_fini(&host);
 	forget(&b->pulling, name);
 	if (r == 0)
@@ -158,16 +193,13 @@ int
 bld_base_load(struct bld_build *b, const struct bld_origin *from,
 	      struct oci_config **ret, struct stv_err **err)
 {
-	struct cas_store *store = b->o->store;
-	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
 	struct cas_image img;
 	int r = from->named != NULL ? bld_named_image(b, from->named, &img, err)
 				    : find_or_pull(b, from, &img, err);
 
 	if (r < 0)
 		return -1;
-	if (cas_blob_read(store, &img.config, STV_MAX_CONFIG, &text, err) < 0 ||
-	    oci_config_parse(stv_buf_str(&text), text.len, ret, err) < 0)
+	if (read_config(b, &img, ret, err) < 0)
 		return stv_wrap(err, "reading image '%s'", from->reference);
 	return 0;
 }
