@@ -95,36 +95,41 @@ wants_repack(const struct push *p)
 	return false;
 }
 
+/* In the place of the image's own manifest, one without plain layers. */
+static int
+repack(struct push *p, struct stv_err **err)
+{
+	struct cas_repack_opts o = {
+		.how = p->o->how,
+		.has_docker_types = strcmp(p->manifest->media_type,
+					   DOCKER_MT_MANIFEST) == 0,
+	};
+	struct oci_descriptor d = {.size = 0};
+
+	if (cas_repack(p->o->store, &p->ret->manifest, &o, &d, err) < 0)
+		return -1;
+	p->ret->manifest = d.digest;
+	oci_descriptor_fini(&d);
+	return 0;
+}
+
 /* The manifest as it goes out, and its bytes. */
 static int
 prepare(struct push *p, const struct cas_image *image, struct stv_buf *text,
 	struct stv_err **err)
 {
-	struct cas_store *s = p->o->store;
-	struct oci_descriptor d = {.size = 0};
-	struct cas_repack_opts repack = {.how = p->o->how};
-	struct stv_digest own;
-	int rc;
-
-	if (bld_image_manifest(s, image, &own, &p->manifest, err) < 0)
+	if (bld_image_manifest(p->o->store, image, &p->ret->manifest,
+			       &p->manifest, err) < 0 ||
+	    (wants_repack(p) && repack(p, err) < 0))
 		return -1;
-	p->ret->manifest = own;
-	if (wants_repack(p)) {
-		repack.has_docker_types = strcmp(p->manifest->media_type,
-						 DOCKER_MT_MANIFEST) == 0;
-		if (cas_repack(s, &own, &repack, &d, err) < 0)
-			return -1;
-		p->ret->manifest = d.digest;
-		oci_descriptor_fini(&d);
-		oci_manifest_free(p->manifest);
-		p->manifest = NULL;
-	}
-	rc = cas_blob_read(s, &p->ret->manifest, STV_MAX_MANIFEST, text, err);
-	if (rc == 0 && p->manifest == NULL)
-		rc = oci_manifest_parse(stv_buf_str(text), text->len, NULL,
-					&p->manifest, err);
+	oci_manifest_free(p->manifest);
+	p->manifest = NULL;
+	if (cas_blob_read(p->o->store, &p->ret->manifest, STV_MAX_MANIFEST,
+			  text, err) < 0)
+		return -1;
 	p->ret->manifest_size = text->len;
-	return rc;
+	return oci_manifest_parse(stv_buf_str(text), text->len, NULL,
+				  &p->manifest, err);
 }
 
 static int

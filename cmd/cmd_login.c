@@ -218,7 +218,7 @@ get_login(const struct login_values *v, struct stv_buf *user,
 }
 
 static int
-login(const struct login_values *v, const char *registry, struct stv_err **err)
+log_in(const struct login_values *v, const char *registry, struct stv_err **err)
 {
 	struct stv_buf user = STV_BUF_INIT(MAX_SECRET);
 	struct stv_buf secret = STV_BUF_INIT(MAX_SECRET);
@@ -254,7 +254,8 @@ login(const struct login_values *v, const char *registry, struct stv_err **err)
 }
 
 static int
-logout(const struct login_values *v, const char *registry, struct stv_err **err)
+log_out(const struct login_values *v, const char *registry,
+	struct stv_err **err)
 {
 	struct reg_creds_opts creds = {.authfile = v->authfile};
 	reg_auto_ref ref = {0};
@@ -281,7 +282,7 @@ login_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	rc = cmd_opts_parse(cx, &cmd_verb_login, argc, argv, &v, &n, err);
 	if (rc != CMD_PARSED)
 		return rc == CMD_PARSED_HELP ? CMD_DONE : -1;
-	return login(&v, n > 0 ? argv[1] : NULL, err);
+	return log_in(&v, n > 0 ? argv[1] : NULL, err);
 }
 
 static int
@@ -293,7 +294,7 @@ logout_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 	rc = cmd_opts_parse(cx, &cmd_verb_logout, argc, argv, &v, &n, err);
 	if (rc != CMD_PARSED)
 		return rc == CMD_PARSED_HELP ? CMD_DONE : -1;
-	return logout(&v, n > 0 ? argv[1] : NULL, err);
+	return log_out(&v, n > 0 ? argv[1] : NULL, err);
 }
 
 const struct cmd_verb cmd_verb_login = {

@@ -71,7 +71,7 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 	struct stv_platform platform = {0};
 	stv_auto_free char *full = NULL;
 	reg_auto_ref ref = {0};
-	struct bld_pulled pulled;
+	struct bld_pulled pulled = {.downloaded = 0};
 	int rc;
 
 	if (reg_ref_parse(name, &ref, err) < 0)

@@ -24,7 +24,7 @@
 /* What the specification gives a token that does not say. */
 #define DEFAULT_LIFE_S 60
 /* Before its end: a request that begins now arrives later. */
-#define MARGIN_S 5
+#define MARGIN_S UINT64_C(5)
 
 #define HUB_HOST "registry-1.docker.io"
 #define HUB_REALM "auth.docker.io"
@@ -183,10 +183,11 @@ read_answer(const struct reg_token_opts *o, const struct stv_buf *text,
 	if (rc == 0) {
 		if (life > 86400)
 			life = 86400;
-		*ret = (struct reg_token){
-			.text = stv_xstrdup(token),
-			.until_s = stv_now_ns() / 1000000000 + (int64_t)life -
-				   (life > 2 * MARGIN_S ? MARGIN_S : 0)};
+		if (life > 2 * MARGIN_S)
+			life -= MARGIN_S;
+		*ret = (struct reg_token){.text = stv_xstrdup(token),
+					  .until_s = stv_now_ns() / 1000000000 +
+						     (int64_t)life};
 	}
 	json_decref(doc);
 	return rc < 0 ? stv_wrap(err, "logging in to %s", o->host) : 0;
