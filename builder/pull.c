@@ -94,6 +94,7 @@ read_manifests(struct pull *p, struct stv_err **err)
 	struct reg_manifest m = {0};
 	const struct stv_digest *want = NULL;
 	struct stv_digest child;
+	uint64_t size = 0;
 	stv_auto_free char *promised = NULL;
 	int rc;
 
@@ -102,6 +103,11 @@ read_manifests(struct pull *p, struct stv_err **err)
 		const struct oci_descriptor *d;
 
 		rc = reg_client_manifest(p->o->client, p->ref, want, &m, err);
+		if (rc == 0 && want != NULL && m.len != size)
+			rc = stv_fail(err, STV_E_DIGEST,
+				      "a manifest has %zu bytes, its "
+				      "descriptor says %llu",
+				      m.len, (unsigned long long)size);
 		if (rc == 0)
 			rc = keep(p, m.text, m.len, err);
 		if (rc < 0)
@@ -129,6 +135,7 @@ read_manifests(struct pull *p, struct stv_err **err)
 			break;
 		}
 		child = d->digest;
+		size = d->size;
 		want = &child;
 		free(promised);
 		promised = stv_xstrdup(d->media_type);

@@ -23,10 +23,14 @@
 /* A 401 in the middle is a token that ended; two are a refusal. */
 #define MAX_LOGINS 2
 
-/* What we may do, and by which token. */
+/*
+ * What is sent for some scopes.  A password too is kept for its scopes only: a
+ * file of credentials may have others for other repositories of the host.
+ */
 struct grant {
 	char *scope; /* all scopes, by a space */
 	struct reg_token token;
+	bool is_basic; /* the token is a login in base64 */
 };
 
 struct reg_host {
@@ -39,7 +43,6 @@ struct reg_host {
 	bool is_probed; /* the scheme is known */
 	bool is_plain;
 	bool is_private;
-	char *basic; /* the header's value, where the host wants that */
 	STV_VEC(struct grant) grants;
 };
 
@@ -80,7 +83,6 @@ reg_host_free(struct reg_host *h)
 		reg_token_fini(&h->grants.v[i].token);
 	}
 	stv_vec_fini(&h->grants);
-	erase(h->basic);
 	free(h->name);
 	free(h->domain);
 	(void)pthread_mutex_destroy(&h->lock);
@@ -161,12 +163,11 @@ authorization(struct reg_host *h, const char *scope)
 {
 	struct grant *g = find_grant(h, scope);
 
-	if (h->basic != NULL)
-		return stv_xstrdup(h->basic);
 	if (g == NULL || g->token.text == NULL ||
 	    g->token.until_s < stv_now_ns() / 1000000000)
 		return NULL;
-	return stv_xasprintf("Bearer %s", g->token.text);
+	return stv_xasprintf("%s %s", g->is_basic ? "Basic" : "Bearer",
+			     g->token.text);
 }
 
 static int
@@ -177,27 +178,49 @@ want_login(const struct reg_host *h, struct stv_err **err)
 	return -1;
 }
 
-static int
-take_basic(struct reg_host *h, const struct reg_creds *l, struct stv_err **err)
+/* Keep what is sent for these scopes from now on.  Takes: ${token}. */
+static void
+put_grant(struct reg_host *h, const struct stv_strs *scopes,
+	  struct reg_token token, bool is_basic)
 {
+	stv_auto_free char *scope = join_scopes(scopes);
+	struct grant *g = find_grant(h, scope);
+
+	if (g == NULL) {
+		g = stv_vec_push(&h->grants);
+		g->scope = stv_steal(&scope);
+	}
+	reg_token_fini(&g->token);
+	g->token = token;
+	g->is_basic = is_basic;
+}
+
+static int
+take_basic(struct reg_host *h, const struct stv_strs *scopes,
+	   const struct reg_creds *l, struct stv_err **err)
+{
+	stv_auto_free char *scope = join_scopes(scopes);
 	struct stv_buf plain = STV_BUF_INIT(SIZE_MAX);
 	struct stv_buf value = STV_BUF_INIT(SIZE_MAX);
+	const struct grant *g = find_grant(h, scope);
 
 	if (l == NULL || l->username == NULL || l->secret == NULL)
 		return want_login(h, err);
 	/* It was sent, and refused. */
-	if (h->basic != NULL) {
+	if (g != NULL && g->is_basic) {
 		stv_fail(err, STV_E_AUTH, "%s does not accept the login",
 			 h->name);
 		stv_err_hint(*err, "Log in with 'stave login %s'.", h->domain);
 		return -1;
 	}
 	stv_buf_addf(&plain, "%s:%s", l->username, l->secret);
-	stv_buf_adds(&value, "Basic ");
 	stv_buf_add_base64(&value, plain.data, plain.len);
 	explicit_bzero(plain.data, plain.len);
 	stv_buf_fini(&plain);
-	h->basic = stv_buf_take(&value);
+	put_grant(h, scopes,
+		  (struct reg_token){.text = stv_buf_take(&value),
+				     .until_s = INT64_MAX},
+		  true);
 	return 0;
 }
 
@@ -215,9 +238,7 @@ take_token(struct reg_host *h, const struct reg_challenge *ch,
 					 .scopes = scopes,
 					 .creds = l,
 					 .must_login = h->o.must_login};
-	stv_auto_free char *scope = join_scopes(scopes);
 	struct reg_token token = {0};
-	struct grant *g;
 
 	if (l != NULL && l->registry_token != NULL)
 		token = (struct reg_token){
@@ -225,13 +246,7 @@ take_token(struct reg_host *h, const struct reg_challenge *ch,
 			.until_s = INT64_MAX};
 	else if (reg_token_fetch(&o, ch, &token, err) < 0)
 		return -1;
-	g = find_grant(h, scope);
-	if (g == NULL) {
-		g = stv_vec_push(&h->grants);
-		g->scope = stv_steal(&scope);
-	}
-	reg_token_fini(&g->token);
-	g->token = token;
+	put_grant(h, scopes, token, false);
 	return 0;
 }
 
@@ -266,7 +281,7 @@ take_challenge(struct reg_host *h, const struct reg_call *call,
 		rc = take_token(h, bearer, scopes,
 				has_login > 0 ? &creds : NULL, err);
 	else
-		rc = take_basic(h, has_login > 0 ? &creds : NULL, err);
+		rc = take_basic(h, scopes, has_login > 0 ? &creds : NULL, err);
 	reg_challenges_fini(&list);
 	return rc;
 }

@@ -216,7 +216,8 @@ range_end(const struct reg_http_response *res)
 
 /*
  * A piece broke off: how much does the registry have?  A session that it does
- * not know any more is begun anew.
+ * not know any more may have ended well, with only the answer lost (1), or is
+ * begun anew.
  */
 static int
 ask_offset(struct session *s, struct stv_err **err)
@@ -228,7 +229,8 @@ ask_offset(struct session *s, struct stv_err **err)
 		if (res.status != 404 && res.status != 405 && res.status != 400)
 			return -1;
 		stv_err_clear(err);
-		return open_session(s, err) < 0 ? -1 : 0;
+		n = is_there(s, err);
+		return n != 0 ? (int)n : open_session(s, err);
 	}
 	n = range_end(&res);
 	s->offset = n < 0 || (uint64_t)n > s->u->size ? 0 : (uint64_t)n;
@@ -253,12 +255,14 @@ back_off(const struct session *s)
 	(void)nanosleep(&t, NULL);
 }
 
-/* A piece failed with *err: 0 to go on at ${s->offset}. */
+/* A piece failed with *err: 0 to go on at ${s->offset}, 1 where all is there.
+ */
 static int
 recover(struct session *s, const struct reg_http_response *res,
 	struct stv_err **err)
 {
 	uint64_t before = s->offset;
+	int r;
 
 	/* 416: the registry's offset is another one than ours. */
 	if ((stv_err_code(*err) != STV_E_NET && res->status != 416) ||
@@ -266,14 +270,13 @@ recover(struct session *s, const struct reg_http_response *res,
 		return -1;
 	stv_err_clear(err);
 	back_off(s);
-	if (ask_offset(s, err) < 0)
-		return -1;
+	r = ask_offset(s, err);
 	if (s->offset > before)
 		s->n_idle = 0;
-	return 0;
+	return r;
 }
 
-/* All pieces, then the end. */
+/* All pieces; 1 where the registry has the blob already. */
 static int
 send_pieces(struct session *s, struct stv_err **err)
 {
@@ -283,8 +286,10 @@ send_pieces(struct session *s, struct stv_err **err)
 
 		s->piece = left < MAX_PIECE ? left : MAX_PIECE;
 		if (send_piece(s, "PATCH", s->location, &res, err) < 0) {
-			if (recover(s, &res, err) < 0)
-				return -1;
+			int r = recover(s, &res, err);
+
+			if (r != 0)
+				return r;
 			continue;
 		}
 		s->n_idle = 0;
@@ -301,18 +306,20 @@ end_session(struct session *s, struct stv_err **err)
 	for (;;) {
 		stv_auto_free char *target = end_target(s);
 		reg_auto_response res = {0};
+		int r;
 
 		s->piece = s->u->size - s->offset;
 		if (send_piece(s, "PUT", target, &res, err) == 0)
 			return 0;
-		if (recover(s, &res, err) < 0)
-			return -1;
-		if (s->offset == 0 && s->u->size > MAX_WHOLE &&
-		    send_pieces(s, err) < 0)
-			return -1;
+		r = recover(s, &res, err);
+		if (r == 0 && s->u->size > MAX_WHOLE)
+			r = send_pieces(s, err);
+		if (r != 0)
+			return r < 0 ? -1 : 0;
 	}
 }
 
+/* 1 where it was mounted. */
 static int
 send_blob(struct session *s, struct stv_err **err)
 {
@@ -320,8 +327,10 @@ send_blob(struct session *s, struct stv_err **err)
 
 	if (r != 0)
 		return r;
-	if (s->u->size > MAX_WHOLE && send_pieces(s, err) < 0)
-		return -1;
+	if (s->u->size > MAX_WHOLE)
+		r = send_pieces(s, err);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
 	return end_session(s, err);
 }
 

@@ -281,6 +281,62 @@ Test(client, an_upload_that_broke_goes_on_where_the_registry_is)
 	rig_close(&r);
 }
 
+Test(client, an_upload_whose_last_answer_was_lost_is_not_sent_again)
+{
+	struct reg_upload u = {.size = 5};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(u.size);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"); /* HEAD */
+	httpd_answer(&r.server, ACCEPTED "Location: /up/1\r\n\r\n");  /* POST */
+	httpd_answer(&r.server, NULL);				      /* PUT */
+	httpd_answer(&r.server,
+		     "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"); /* GET */
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"); /* HEAD */
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		0, "%s", r.err == NULL ? "" : stv_err_msg(stv_err_root(r.err)));
+	cr_expect_eq(r.server.n_requests, 5);
+	(void)close(u.fd);
+	rig_close(&r);
+}
+
+Test(client, a_password_is_for_its_repository_only)
+{
+	struct reg_manifest m;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+				"WWW-Authenticate: Basic realm=\"x\"\r\n\r\n");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	httpd_start(&r.server);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(
+			reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
+			0);
+		reg_manifest_fini(&m);
+	}
+	cr_expect_not_null(strstr(r.server.requests[2], "Authorization"));
+	r.ref.path[0] = 'z';
+	cr_assert_eq(reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
+		     0);
+	reg_manifest_fini(&m);
+	cr_expect_null(strstr(r.server.requests[3], "Authorization"));
+	rig_close(&r);
+}
+
 Test(client, a_blob_that_can_be_mounted_is_not_sent)
 {
 	struct reg_upload u = {.size = 5, .from = "base/image"};
