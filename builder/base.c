@@ -72,13 +72,26 @@ is_other_platform(struct bld_build *b, const struct stv_platform *want,
 	return !stv_platform_match(want, &c->platform);
 }
 
+static void
+on_bytes(void *arg, uint64_t now, uint64_t total)
+{
+	struct bld_stage *st = arg;
+
+	bld_lock(st->b);
+	bld_emit_progress(st, NULL, now, total);
+	bld_unlock(st->b);
+}
+
 /* Fetch it; the lock is let go of meanwhile. */
 static int
-pull(struct bld_build *b, const struct reg_ref *ref,
+pull(struct bld_build *b, const struct reg_ref *ref, struct bld_stage *shown,
      const struct stv_platform *platform, struct cas_image *ret,
      struct stv_err **err)
 {
-	struct bld_pull_opts o = {.store = b->o->store, .platform = platform};
+	struct bld_pull_opts o = {.store = b->o->store,
+				  .platform = platform,
+				  .on_bytes = shown != NULL ? on_bytes : NULL,
+				  .arg = shown};
 	struct bld_pulled pulled;
 	int rc;
 
@@ -87,6 +100,10 @@ pull(struct bld_build *b, const struct reg_ref *ref,
 	if (b->client == NULL)
 		return -1;
 	o.client = b->client;
+	if (shown != NULL) {
+		shown->is_fetched = true;
+		bld_emit(shown, NULL, STV_EV_STEP_STARTED, NULL);
+	}
 	bld_unlock(b);
 	rc = bld_pull(&o, ref, &pulled, err);
 	bld_lock(b);
@@ -178,7 +195,7 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 		return not_here(from->reference, err);
 	stv_strs_add(&b->pulling, name);
 	stv_platform_host(&host);
-	r = pull(b, &ref, want != NULL ? want : &host, ret, err);
+	r = pull(b, &ref, from->shown, want != NULL ? want : &host, ret, err);
 	if (r < 0)
 		wrap_failure(b, from->reference, want, &ref, err);
 	stv_platform_fini(&host);

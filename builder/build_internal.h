@@ -45,6 +45,8 @@ enum bld_base_kind {
 /* What --build-context gave a name to (builder/named.c). */
 struct bld_named;
 
+struct bld_stage;
+
 /* Where a COPY --from or a mount comes from, and a stage's base. */
 struct bld_origin {
 	enum bld_base_kind kind;
@@ -52,6 +54,7 @@ struct bld_origin {
 	char *reference; /* BLD_BASE_IMAGE: as written, expanded */
 	/* BLD_BASE_IMAGE: for what; NULL: for the build's.  Borrowed. */
 	const struct stv_platform *platform;
+	struct bld_stage *shown; /* whose FROM shows that it is fetched */
 	/*
 	 * BLD_BASE_CONTEXT, and a BLD_BASE_IMAGE that lies in an OCI layout:
 	 * which one.  Borrowed from the build.
@@ -89,6 +92,7 @@ struct bld_stage {
 	bool is_replaced; /* by a named context: its steps are none */
 	STV_VEC(struct bld_step) steps;
 	uint32_t n_shown;
+	bool is_fetched; /* its base was not here: the FROM has STARTED */
 	uint32_t from_id;
 	bool is_needed;
 	enum bld_stage_state state;
@@ -326,6 +330,10 @@ struct lay_writer_opts bld_clamp(const struct bld_build *b);
 /* bld_lock(b), bld_unlock(b): see the top of this file. */
 void bld_lock(struct bld_build *b);
 void bld_unlock(struct bld_build *b);
+
+/* bld_emit_progress(st, step, now, total): how far a step is, in bytes. */
+void bld_emit_progress(struct bld_stage *st, const struct bld_step *step,
+		       uint64_t now, uint64_t total);
 
 /* bld_emit(st, step, kind, text): an event of a step. */
 void bld_emit(struct bld_stage *st, const struct bld_step *step,

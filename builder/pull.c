@@ -32,7 +32,9 @@ struct pull {
 	struct oci_manifest *manifest;
 	struct oci_config *config;
 
-	pthread_mutex_t lock; /* over ->ret and the listener */
+	pthread_mutex_t lock; /* over ->ret, the listener and what follows */
+	uint64_t now;	      /* bytes of layers that are here */
+	uint64_t total;
 };
 
 static int
@@ -177,14 +179,17 @@ read_config(struct pull *p, struct stv_err **err)
 	return 0;
 }
 
+/* ${more} of layer ${d}, which makes ${now}. */
 static void
 tell(struct pull *p, enum bld_pull_moment m, const struct oci_descriptor *d,
-     uint64_t now)
+     uint64_t now, uint64_t more)
 {
-	if (p->o->on_layer == NULL)
-		return;
 	(void)pthread_mutex_lock(&p->lock);
-	p->o->on_layer(p->o->arg, m, &d->digest, now, d->size);
+	p->now += more;
+	if (p->o->on_layer != NULL)
+		p->o->on_layer(p->o->arg, m, &d->digest, now, d->size);
+	if (p->o->on_bytes != NULL)
+		p->o->on_bytes(p->o->arg, p->now, p->total);
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -208,8 +213,9 @@ watch_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 		return got;
 	w->now += (uint64_t)got;
 	if (w->now - w->told >= (uint64_t)1 << 20) {
+		tell(w->pull, BLD_PULL_LAYER_MOVED, w->d, w->now,
+		     w->now - w->told);
 		w->told = w->now;
-		tell(w->pull, BLD_PULL_LAYER_MOVED, w->d, w->now);
 	}
 	return got;
 }
@@ -249,11 +255,11 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 	int rc;
 
 	if (has_layer(p, d, &p->config->diff_ids[i], &have)) {
-		tell(p, BLD_PULL_LAYER_HERE, d, d->size);
+		tell(p, BLD_PULL_LAYER_HERE, d, d->size, d->size);
 		add_sizes(p, have.tar_size, 0);
 		return 0;
 	}
-	tell(p, BLD_PULL_LAYER_STARTED, d, 0);
+	tell(p, BLD_PULL_LAYER_STARTED, d, 0, 0);
 	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size, &w.under,
 			    err) < 0)
 		return -1;
@@ -264,7 +270,7 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 		return stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
 				p->manifest->n_layers);
 	add_sizes(p, result.size, size);
-	tell(p, BLD_PULL_LAYER_DONE, d, d->size);
+	tell(p, BLD_PULL_LAYER_DONE, d, d->size, w.now - w.told);
 	return 0;
 }
 
@@ -273,6 +279,8 @@ read_layers(struct pull *p, struct stv_err **err)
 {
 	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
 
+	for (size_t i = 0; i < p->manifest->n_layers; i++)
+		p->total += p->manifest->layers[i].size;
 	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->manifest->n_layers; i++)

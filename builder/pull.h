@@ -36,6 +36,8 @@ struct bld_pull_opts {
 	void (*on_layer)(void *arg, enum bld_pull_moment m,
 			 const struct stv_digest *blob, uint64_t now,
 			 uint64_t size);
+	/* How much of all layers is here; likewise.  Each may be NULL. */
+	void (*on_bytes)(void *arg, uint64_t now, uint64_t total);
 	void *arg;
 };
 

@@ -73,27 +73,46 @@ bld_wait_stage(struct bld_stage *st, size_t index, struct stv_err **err)
 	return 0;
 }
 
+/* An event of a step, or of the FROM. */
+static struct stv_event
+event_of(const struct bld_stage *st, const struct bld_step *step,
+	 enum stv_event_kind kind)
+{
+	return (struct stv_event){
+		.kind = kind,
+		.step = step == NULL ? st->from_id : step->id,
+		.n_steps = st->n_shown,
+		.position = step == NULL ? 1 : step->position,
+		.stage = st->name,
+		.name = step == NULL ? st->from->original
+				     : step->node->original,
+		.span = step == NULL ? st->from->span : step->node->span,
+	};
+}
+
 static void
 emit(struct bld_stage *st, const struct bld_step *step,
      enum stv_event_kind kind, const char *text,
      const struct stv_reason *reason)
 {
+	struct stv_event ev = event_of(st, step, kind);
+
+	ev.text = text;
+	ev.text_len = text == NULL ? 0 : strlen(text);
+	ev.reason = reason;
 	bld_journal_note(st, step, kind, text, reason);
-	stv_emit(st->b->o->listener,
-		 (struct stv_event){
-			 .kind = kind,
-			 .step = step == NULL ? st->from_id : step->id,
-			 .n_steps = st->n_shown,
-			 .position = step == NULL ? 1 : step->position,
-			 .stage = st->name,
-			 .name = step == NULL ? st->from->original
-					      : step->node->original,
-			 .text = text,
-			 .text_len = text == NULL ? 0 : strlen(text),
-			 .span = step == NULL ? st->from->span
-					      : step->node->span,
-			 .reason = reason,
-		 });
+	stv_emit(st->b->o->listener, ev);
+}
+
+void
+bld_emit_progress(struct bld_stage *st, const struct bld_step *step,
+		  uint64_t now, uint64_t total)
+{
+	struct stv_event ev = event_of(st, step, STV_EV_STEP_PROGRESS);
+
+	ev.current = now;
+	ev.total = total;
+	stv_emit(st->b->o->listener, ev);
 }
 
 void
@@ -366,6 +385,7 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 		break;
 	case BLD_BASE_IMAGE:
 		st->base.platform = st->has_platform ? &st->platform : NULL;
+		st->base.shown = st;
 		if (bld_base_load(b, &st->base, &st->config, err) < 0)
 			return stv_err_at(*err, st->from->args[0].span);
 		st->created = st->config->created == NULL
@@ -497,14 +517,17 @@ do_stage(struct bld_stage *st, struct stv_err **err)
 {
 	if (begin_stage(st, err) < 0) {
 		if (stv_err_code(*err) != STV_E_CANCELLED) {
-			bld_emit(st, NULL, STV_EV_STEP_STARTED, NULL);
+			if (!st->is_fetched)
+				bld_emit(st, NULL, STV_EV_STEP_STARTED, NULL);
 			bld_emit(st, NULL, STV_EV_STEP_FAILED,
 				 stv_err_msg(*err));
 		}
 		return -1;
 	}
 	if (st->base.kind != BLD_BASE_CONTEXT)
-		bld_emit(st, NULL, STV_EV_STEP_CACHED, NULL);
+		bld_emit(st, NULL,
+			 st->is_fetched ? STV_EV_STEP_DONE : STV_EV_STEP_CACHED,
+			 NULL);
 	if (do_triggers(st, err) < 0)
 		return -1;
 	for (size_t i = 0; i < st->steps.len; i++) {
