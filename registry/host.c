@@ -458,7 +458,7 @@ send_all(struct reg_host *h, struct reg_call *call,
 		reg_http_response_fini(ret);
 	}
 	stv_strs_clear(&scopes);
-	if (rc == 0 && (ret->status < 200 || ret->status > 399))
+	if (rc == 0 && (ret->status < 200 || ret->status > 299))
 		rc = fail_status(h, call, ret, err);
 	else if (rc < 0)
 		stv_wrap(err, "%s: %s", h->name, call->what);

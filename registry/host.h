@@ -69,8 +69,7 @@ struct reg_call {
 
 /*
  * reg_host_do(h, call, ret, err): send it, logged in if the host asks for it.
- * An answer that is no 2xx (and no 3xx where redirects are not followed) is an
- * error with what the registry says about it.
+ * An answer that is no 2xx is an error with what the registry says about it.
  *
  * Owns:   *ret, reg_http_response_fini(), filled in also on failure.
  * Errors: those of reg_http_do().

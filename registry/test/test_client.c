@@ -359,3 +359,20 @@ Test(client, a_blob_that_can_be_mounted_is_not_sent)
 	(void)close(u.fd);
 	rig_close(&r);
 }
+
+Test(client, a_manifest_that_is_sent_elsewhere_is_not_put)
+{
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 307 Elsewhere\r\nContent-Length: 0\r\n"
+		     "Location: /v2/other\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_put_manifest(r.client, &r.ref, "1",
+					     "application/json", "{}", 2,
+					     &r.err),
+		     -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_PROTOCOL);
+	rig_close(&r);
+}
