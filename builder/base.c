@@ -163,7 +163,8 @@ wrap_failure(struct bld_build *b, const char *reference,
 		stv_wrap(err, "'%s' is here for %s, not for %s", reference,
 			 have_str, want_str);
 	} else {
-		stv_wrap(err, "fetching image '%s'", reference);
+		stv_wrap(err, "there is no image '%s' here; fetching it",
+			 reference);
 	}
 	stv_err_free(ignored);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # e2e-input.sh: what is wrong with the input gets its message, its place, its exit status, and changes nothing.
-# packages: busybox-static python3 jq util-linux procps
+# packages: busybox-static python3 jq util-linux procps docker-registry
 # Each case is a subshell of its own.
 # shellcheck disable=SC2030,SC2031,SC2016
 set -euo pipefail
@@ -47,6 +47,13 @@ bad() {
     for text in "$@"; do
         e2e_has 'message' "$E2E_ERR" "$text"
     done
+}
+
+# The same, where docker.io is a registry that has nothing.
+bad_there() {
+    printf '[[registry]]\nprefix = "docker.io"\nlocation = "%s"\n' "$E2E_REGISTRY" >registries.conf
+    export CONTAINERS_REGISTRIES_CONF=$PWD/registries.conf
+    bad "$@"
 }
 
 no_dockerfile() {
@@ -317,8 +324,10 @@ e2e_case unknown-instruction bad 1 'FRUM busybox\n' "ctx/Dockerfile:1:1: error: 
     "did you mean 'FROM'"
 e2e_case unknown-flag bad 1 'FROM busybox\nCOPY --frob=1 a b\n' 'ctx/Dockerfile:2:6' 'unknown flag --frob'
 e2e_case many-errors many_errors
-e2e_case unknown-image bad 1 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'"
-e2e_case unknown-stage bad 1 'FROM busybox\nCOPY --from=nowhere /a /b\n' 'ctx/Dockerfile:2:' "'nowhere'"
+e2e_start_registry
+e2e_case unknown-image bad_there 1 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'" 'manifest unknown'
+e2e_case unknown-stage bad_there 1 'FROM busybox\nCOPY --from=nowhere /a /b\n' 'ctx/Dockerfile:2:' "'nowhere'"
+e2e_case no-registry bad 4 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'" '127.0.0.1'
 e2e_case own-stage bad 1 'FROM busybox AS a\nCOPY --from=a /x /y\n' 'ctx/Dockerfile:2:' 'its own source'
 e2e_case later-stage bad 1 'FROM busybox AS a\nCOPY --from=b /x /y\nFROM busybox AS b\n' 'ctx/Dockerfile:2:' \
     "no stage 'b' before"

@@ -12,6 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 trap e2e_cleanup EXIT
 
 # Nothing of the user's is read.
+# CONTAINERS_REGISTRIES_CONF is that of e2e-lib.sh: no Docker Hub.
 unset DOCKER_AUTH_CONFIG DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_CONFIG_HOME XDG_RUNTIME_DIR
 
 # serve DIR YAML...: a docker-registry whose configuration has these lines behind "http:"; sets E2E_REGISTRY.
