@@ -8,8 +8,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "core/buf.h"
 #include "core/err.h"
@@ -19,11 +17,6 @@
 #include "core/strs.h"
 
 #include "registry/client_internal.h"
-
-/* Breaks with nothing read in between, and all of them. */
-#define MAX_IDLE_BREAKS 5
-#define MAX_BREAKS 100
-#define BACKOFF_MS 200U
 
 struct blob_in {
 	struct stv_in base;
@@ -134,31 +127,16 @@ ask_any(struct blob_in *b, struct stv_err **err)
 	}
 }
 
-/* Wait before the next try; the session is asked whether to go on. */
-static void
-back_off(const struct blob_in *b)
-{
-	uint32_t chance, ms = BACKOFF_MS << b->n_idle;
-	struct timespec t;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = 0;
-	ms = ms / 2 + chance % (ms / 2 + 1);
-	t = (struct timespec){.tv_sec = ms / 1000,
-			      .tv_nsec = (long)(ms % 1000) * 1000000};
-	(void)nanosleep(&t, NULL);
-}
-
 /* The stream broke with *err: 0 to go on with another one. */
 static int
 resume(struct blob_in *b, struct stv_err **err)
 {
 	end_request(b);
-	if (stv_err_code(*err) != STV_E_NET || ++b->n_breaks > MAX_BREAKS ||
-	    ++b->n_idle > MAX_IDLE_BREAKS)
+	if (stv_err_code(*err) != STV_E_NET || ++b->n_breaks > REG_MAX_BREAKS ||
+	    ++b->n_idle > REG_MAX_IDLE_BREAKS)
 		return -1;
 	stv_err_clear(err);
-	back_off(b);
+	reg_back_off(b->n_idle);
 	return ask_any(b, err);
 }
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "core/buf.h"
 #include "core/err.h"
@@ -16,6 +18,7 @@
 #include "registry/client_internal.h"
 
 #define MAX_CA_PEM ((size_t)4 << 20)
+#define BACKOFF_MS 200U
 
 static const char accept[] = "Accept: " OCI_MT_INDEX ", " OCI_MT_MANIFEST
 			     ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
@@ -179,6 +182,20 @@ reg_client_ping(struct reg_client *c, const struct reg_ref *ref,
 		return -1;
 	host = reg_client_host(c, &places.v[0], err);
 	return host == NULL ? -1 : reg_host_do(host, &call, &res, err);
+}
+
+void
+reg_back_off(unsigned n)
+{
+	uint32_t chance, ms = BACKOFF_MS << n;
+	struct timespec t;
+
+	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
+		chance = 0;
+	ms = ms / 2 + chance % (ms / 2 + 1);
+	t = (struct timespec){.tv_sec = ms / 1000,
+			      .tv_nsec = (long)(ms % 1000) * 1000000};
+	(void)nanosleep(&t, NULL);
 }
 
 /* "manifest 'latest' of library/debian". */

@@ -11,6 +11,10 @@
 #include "registry/host.h"
 #include "registry/ref.h"
 
+/* Of one blob: connections that break with nothing moved, and all of them. */
+#define REG_MAX_IDLE_BREAKS 5
+#define REG_MAX_BREAKS 100
+
 /* A host, and what it borrows. */
 struct known_host {
 	struct reg_host *host;
@@ -49,5 +53,9 @@ struct reg_host *reg_client_host(struct reg_client *c,
  */
 bool reg_may_go_on(const struct reg_endpoints *p, size_t i,
 		   struct stv_err **err);
+
+/* reg_back_off(n): wait before try ${n} (from 1): doubled each time, half of it
+ * by chance. */
+void reg_back_off(unsigned n);
 
 #endif /* STAVE_REGISTRY_CLIENT_INTERNAL_H */

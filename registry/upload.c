@@ -6,8 +6,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "core/err.h"
 #include "core/mem.h"
@@ -20,9 +18,6 @@
 #define MAX_WHOLE ((uint64_t)1 << 20)
 /* Proxies and CDNs in front of registries limit a body to 100 MB. */
 #define MAX_PIECE ((uint64_t)64 << 20)
-#define MAX_IDLE_BREAKS 5
-#define MAX_BREAKS 100
-#define BACKOFF_MS 200U
 
 /* An upload under way. */
 struct session {
@@ -241,20 +236,6 @@ ask_offset(struct session *s, struct stv_err **err)
 	return n < 0 || (uint64_t)n > s->u->size ? open_session(s, err) : 0;
 }
 
-static void
-back_off(const struct session *s)
-{
-	uint32_t chance, ms = BACKOFF_MS << s->n_idle;
-	struct timespec t;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = 0;
-	ms = ms / 2 + chance % (ms / 2 + 1);
-	t = (struct timespec){.tv_sec = ms / 1000,
-			      .tv_nsec = (long)(ms % 1000) * 1000000};
-	(void)nanosleep(&t, NULL);
-}
-
 /* A piece failed with *err: 0 to go on at ${s->offset}, 1 where all is there.
  */
 static int
@@ -266,10 +247,10 @@ recover(struct session *s, const struct reg_http_response *res,
 
 	/* 416: the registry's offset is another one than ours. */
 	if ((stv_err_code(*err) != STV_E_NET && res->status != 416) ||
-	    ++s->n_breaks > MAX_BREAKS || ++s->n_idle > MAX_IDLE_BREAKS)
+	    ++s->n_breaks > REG_MAX_BREAKS || ++s->n_idle > REG_MAX_IDLE_BREAKS)
 		return -1;
 	stv_err_clear(err);
-	back_off(s);
+	reg_back_off(s->n_idle);
 	r = ask_offset(s, err);
 	if (s->offset > before)
 		s->n_idle = 0;
