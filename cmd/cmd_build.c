@@ -242,7 +242,7 @@ open_registry(void *arg, struct stv_err **err)
 {
 	struct build *b = arg;
 
-	if (cmd_registry_open(&b->registry, err) < 0)
+	if (cmd_registry_open(NULL, &b->registry, err) < 0)
 		return NULL;
 	return b->registry.client;
 }

@@ -19,10 +19,13 @@
 
 struct pull_values {
 	const char *platform;
+	const char *authfile;
 	bool is_quiet;
 };
 
 static const struct cmd_opt opts[] = {
+	CMD_STR("authfile", 0, "FILE", struct pull_values, authfile,
+		"where credentials are kept"),
 	CMD_STR("platform", 0, "OS/ARCH", struct pull_values, platform,
 		"the platform of the image"),
 	CMD_FLAG("quiet", 'q', struct pull_values, is_quiet,
@@ -85,7 +88,7 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 	if (rc == 0)
 		rc = cas_lease_take(store, &lease, err);
 	if (rc == 0)
-		rc = cmd_registry_open(&registry, err);
+		rc = cmd_registry_open(o->authfile, &registry, err);
 	if (rc == 0) {
 		struct bld_pull_opts p = {.store = store,
 					  .client = registry.client,

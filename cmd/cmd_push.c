@@ -18,10 +18,13 @@
 #include "cmd/verbs.h"
 
 struct push_values {
+	const char *authfile;
 	bool is_quiet;
 };
 
 static const struct cmd_opt opts[] = {
+	CMD_STR("authfile", 0, "FILE", struct push_values, authfile,
+		"where credentials are kept"),
 	CMD_FLAG("quiet", 'q', struct push_values, is_quiet,
 		 "print nothing but errors"),
 	CMD_LATER("all-tags", 'a'),
@@ -86,7 +89,7 @@ push(struct cmd_ctx *cx, const struct push_values *o, char **names, int n,
 	if (rc == 0)
 		rc = cas_lease_take(store, &lease, err);
 	if (rc == 0)
-		rc = cmd_registry_open(&registry, err);
+		rc = cmd_registry_open(o->authfile, &registry, err);
 	if (rc < 0)
 		return -1;
 	stv_cancel_catch(true);

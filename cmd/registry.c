@@ -26,14 +26,15 @@ find_creds(void *arg, const char *domain, const char *path,
 }
 
 int
-cmd_registry_open(struct cmd_registry *ret, struct stv_err **err)
+cmd_registry_open(const char *authfile, struct cmd_registry *ret,
+		  struct stv_err **err)
 {
 	struct reg_conf_opts conf = {.registries_conf = NULL};
 	struct reg_client_opts o = {.is_cancelled = cmd_registry_is_cancelled,
 				    .creds = find_creds,
 				    .arg = ret};
 
-	*ret = (struct cmd_registry){.conf = NULL};
+	*ret = (struct cmd_registry){.creds = {.authfile = authfile}};
 	reg_conf_opts_from_env(&conf);
 	reg_creds_opts_from_env(&ret->creds);
 	if (reg_conf_load(&conf, &ret->conf, err) < 0)

@@ -15,12 +15,15 @@ struct cmd_registry {
 };
 
 /*
- * cmd_registry_open(ret, err): read the configuration; nothing is sent.  The
- * client ends its requests once a signal came (core/cancel.h), and warns of
- * credential files that others may read.
- * Owns:    *ret, cmd_registry_close().  Borrows: ${ret} stays where it is.
+ * cmd_registry_open(authfile, ret, err): read the configuration; nothing is
+ * sent.  The client ends its requests once a signal came (core/cancel.h), and
+ * warns of credential files that others may read.
+ * ${authfile} is --authfile, or NULL.
+ * Owns:    *ret, cmd_registry_close().
+ * Borrows: ${authfile}; ${ret} stays where it is.
  */
-int cmd_registry_open(struct cmd_registry *ret, struct stv_err **err);
+int cmd_registry_open(const char *authfile, struct cmd_registry *ret,
+		      struct stv_err **err);
 
 /* cmd_registry_is_cancelled(arg): has a signal come?  For reg_client_opts. */
 bool cmd_registry_is_cancelled(void *arg);

@@ -6,7 +6,7 @@
 #   e2e_tmp                    sets E2E_TMP: a temporary directory, deleted at the end
 #   e2e_bases NAME...          makes the bases; sets E2E_BASES, where NAME.tar and NAME.changes lie
 #   e2e_import NAME...         makes the bases and imports them into $STAVE's store
-#   e2e_start_registry [PORT]  a docker-registry on loopback; sets E2E_REGISTRY (host:port)
+#   e2e_start_registry         a docker-registry on loopback; sets E2E_REGISTRY (host:port)
 #   e2e_start_http             the server of the ADD cases; sets E2E_HTTP
 #   e2e_start_reference        the reference builder, unless it runs already; sets E2E_REFD
 #   e2e_serve COMMAND...       any background process, remembered
@@ -79,7 +79,8 @@ e2e_wait_http() {
 }
 
 e2e_start_registry() {
-    local port=${1:-$(e2e_free_port)} dir
+    local port dir
+    port=$(e2e_free_port)
     e2e_tmp
     dir=$(mktemp -d "$E2E_TMP/registry.XXXXXX")
     cat >"$dir/config.yml" <<END

@@ -160,7 +160,9 @@ with_password() {
     e2e_exits 0 "$STAVE" push "$r/t:1"
     STAVE_ROOT=$PWD/other e2e_exits 0 "$STAVE" pull "$r/t:1"
     e2e_hasnt 'secret' "$E2E_OUT$E2E_ERR" secret
+    cp .docker/config.json mine.json
     e2e_exits 0 "$STAVE" logout "$r"
+    STAVE_ROOT=$PWD/second e2e_exits 0 "$STAVE" pull --authfile mine.json "$r/t:1"
     STAVE_ROOT=$PWD/third e2e_exits 5 "$STAVE" pull "$r/t:1"
     grep -rqa -e secret -e dXNlcjpzZWNyZXQ .store other && e2e_fail 'the password is in the store'
     return 0
