@@ -35,14 +35,8 @@ fetch(struct build_input *in, const struct bld_remote_opts *o,
 
 	stv_cancel_catch(true);
 	rc = bld_remote_open(o, &in->remote, err);
-	/* One that came too late to be seen inside counts as well. */
 	in->is_remote = rc == 0;
-	if (rc == 0)
-		rc = stv_cancel_check(err);
-	if (rc < 0 && stv_err_code(*err) == STV_E_CANCELLED)
-		stv_err_set_status(*err, 128 + stv_cancel_signal());
-	stv_cancel_catch(false);
-	return rc;
+	return stv_cancel_end(rc, err);
 }
 
 int

@@ -23,6 +23,8 @@
 
 /* A line that is typed, or a password on standard input. */
 #define MAX_SECRET ((size_t)64 << 10)
+/* Docker Hub, as docker names it in its own file. */
+#define HUB_INDEX "index.docker.io"
 
 struct login_values {
 	const char *user;
@@ -60,8 +62,10 @@ parse_registry(const char *text, struct reg_ref *ret, struct stv_err **err)
 	if (strncmp(host, "https://", 8) == 0)
 		host += 8;
 	n = strcspn(host, "/");
-	if (text != NULL && strncmp(host, "index.docker.io", n) == 0)
-		host = REG_DEFAULT_DOMAIN, n = strlen(host);
+	if (n == strlen(HUB_INDEX) && strncmp(host, HUB_INDEX, n) == 0) {
+		host = REG_DEFAULT_DOMAIN;
+		n = strlen(host);
+	}
 	/* Any repository will do; it is not looked at. */
 	name = stv_xasprintf("%.*s/x/y", (int)n, host);
 	if (n == 0 || reg_ref_parse(name, ret, err) < 0) {
@@ -70,7 +74,7 @@ parse_registry(const char *text, struct reg_ref *ret, struct stv_err **err)
 		return stv_fail(err, STV_E_USAGE, "'%s' is no registry", text);
 	}
 	/* "myhost" would have become a repository of Docker Hub. */
-	if (strncmp(ret->domain, host, n) != 0)
+	if (strlen(ret->domain) != n || strncmp(ret->domain, host, n) != 0)
 		return stv_fail(err, STV_E_USAGE,
 				"'%s' is no registry: its name needs a dot or "
 				"a port",
@@ -242,7 +246,7 @@ log_in(const struct login_values *v, const char *registry, struct stv_err **err)
 	if (rc == 0)
 		rc = reg_creds_store(&creds, ref.domain, t.user, t.secret, NULL,
 				     &where, err);
-	stv_cancel_catch(false);
+	rc = stv_cancel_end(rc, err);
 	if (secret.data != NULL)
 		explicit_bzero(secret.data, secret.cap);
 	stv_buf_fini(&secret);

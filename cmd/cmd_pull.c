@@ -100,7 +100,7 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 			printf("Pulling %s\n", full);
 		stv_cancel_catch(true);
 		rc = bld_pull(&p, &ref, &pulled, err);
-		stv_cancel_catch(false);
+		rc = stv_cancel_end(rc, err);
 	}
 	stv_platform_fini(&platform);
 	if (rc < 0)

@@ -96,7 +96,7 @@ push(struct cmd_ctx *cx, const struct push_values *o, char **names, int n,
 	for (int i = 0; rc == 0 && i < n; i++)
 		if (push_one(o, store, registry.client, names[i], err) < 0)
 			rc = stv_wrap(err, "pushing %s", names[i]);
-	stv_cancel_catch(false);
+	rc = stv_cancel_end(rc, err);
 	return rc < 0 ? -1 : CMD_DONE;
 }
 

@@ -151,21 +151,6 @@ write_tree(struct cas_store *s, const struct bld_result *r,
 	return stv_copy(in, out, NULL, err);
 }
 
-/*
- * The end of what a signal must not cut short, since a temporary name would
- * stay.  One that came too late to be seen inside ends the build here.
- */
-static int
-end_catch(int rc, struct stv_err **err)
-{
-	if (rc == 0)
-		rc = stv_cancel_check(err);
-	if (rc < 0 && stv_err_code(*err) == STV_E_CANCELLED)
-		stv_err_set_status(*err, 128 + stv_cancel_signal());
-	stv_cancel_catch(false);
-	return rc;
-}
-
 static int
 write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	   const struct cmd_output *o, struct cmd_made *made,
@@ -189,7 +174,7 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		rc = cmd_outfile_commit(&f, err);
 	cmd_outfile_close(&f);
-	return is_caught ? end_catch(rc, err) : rc;
+	return is_caught ? stv_cancel_end(rc, err) : rc;
 }
 
 static int
@@ -210,7 +195,7 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		rc = cmd_outdir_commit(&d, err);
 	cmd_outdir_close(&d);
-	return end_catch(rc, err);
+	return stv_cancel_end(rc, err);
 }
 
 int

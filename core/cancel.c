@@ -62,3 +62,14 @@ stv_cancel_signal(void)
 {
 	return caught;
 }
+
+int
+stv_cancel_end(int rc, struct stv_err **err)
+{
+	if (rc == 0)
+		rc = stv_cancel_check(err);
+	if (rc < 0 && stv_err_code(*err) == STV_E_CANCELLED)
+		stv_err_set_status(*err, 128 + stv_cancel_signal());
+	stv_cancel_catch(false);
+	return rc;
+}

@@ -32,6 +32,14 @@ bool stv_is_cancelled(void);
  */
 void stv_cancel_catch(bool on);
 
+/*
+ * stv_cancel_end(rc, err): switch that off behind work that ended with ${rc}.
+ * A signal that came too late to be seen inside counts as well, and the error
+ * of one that came has the status of its signal (130, 143 ...).
+ * Returns: ${rc}, or -1.
+ */
+int stv_cancel_end(int rc, struct stv_err **err);
+
 /* stv_cancel_signal(): the last signal that was caught, or 0. */
 int stv_cancel_signal(void);
 

@@ -155,6 +155,10 @@ with_password() {
     e2e_has 'the way out' "$E2E_ERR" "stave login $r"
     echo wrong | e2e_exits 5 "$STAVE" login -u user --password-stdin "$r"
     [ ! -e .docker ] || e2e_fail 'something was kept'
+    # The beginning of a name is not that name.
+    for name in i index docker; do
+        echo secret | e2e_exits 2 "$STAVE" login -u user --password-stdin "$name"
+    done
     echo secret | e2e_exits 0 "$STAVE" login -u user --password-stdin "$r"
     e2e_same 'mode' "$(stat -c %a .docker/config.json)" 600
     e2e_exits 0 "$STAVE" push "$r/t:1"
