@@ -24,21 +24,22 @@
 
 #define DEFAULT_PARALLEL 4
 
-struct pull {
+struct bld_pulling {
 	const struct bld_pull_opts *o;
 	const struct reg_ref *ref;
-	struct bld_pulled *ret;
+	struct bld_pulled done;
+	bool is_current;		  /* all of it was here */
 	STV_VEC(struct stv_digest) blobs; /* what the image keeps alive */
 	struct oci_manifest *manifest;
 	struct oci_config *config;
 
-	pthread_mutex_t lock; /* over ->ret, the listener and what follows */
+	pthread_mutex_t lock; /* over ->done, the listener and what follows */
 	uint64_t now;	      /* bytes of layers that are here */
 	uint64_t total;
 };
 
 static int
-keep(struct pull *p, const void *text, size_t n, struct stv_err **err)
+keep(struct bld_pulling *p, const void *text, size_t n, struct stv_err **err)
 {
 	return cas_blob_put(p->o->store, text, n, stv_vec_push(&p->blobs), err);
 }
@@ -63,7 +64,8 @@ list_platforms(const struct oci_index *x)
 }
 
 static const struct oci_descriptor *
-choose(const struct pull *p, const struct oci_index *x, struct stv_err **err)
+choose(const struct bld_pulling *p, const struct oci_index *x,
+       struct stv_err **err)
 {
 	stv_auto_free char *want = NULL, *have = NULL;
 	const struct oci_descriptor *any = NULL;
@@ -91,7 +93,7 @@ choose(const struct pull *p, const struct oci_index *x, struct stv_err **err)
  * C12 allows.  All that is read is kept.
  */
 static int
-read_manifests(struct pull *p, struct stv_err **err)
+read_manifests(struct bld_pulling *p, struct stv_err **err)
 {
 	struct reg_manifest m = {0};
 	const struct stv_digest *want = NULL;
@@ -115,8 +117,8 @@ read_manifests(struct pull *p, struct stv_err **err)
 		if (rc < 0)
 			break;
 		if (depth == 0)
-			p->ret->image.manifest = m.digest;
-		p->ret->downloaded += m.len;
+			p->done.image.manifest = m.digest;
+		p->done.downloaded += m.len;
 		if (promised == NULL)
 			promised = stv_steal(&m.media_type);
 		if (oci_is_index(m.text, m.len) != 1) {
@@ -149,7 +151,7 @@ read_manifests(struct pull *p, struct stv_err **err)
 
 /* The config, which says what the layers are. */
 static int
-read_config(struct pull *p, struct stv_err **err)
+read_config(struct bld_pulling *p, struct stv_err **err)
 {
 	const struct oci_descriptor *d = &p->manifest->config;
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
@@ -167,7 +169,7 @@ read_config(struct pull *p, struct stv_err **err)
 		    stv_copy(in, sink, NULL, err) < 0 ||
 		    keep(p, stv_buf_str(&text), text.len, err) < 0)
 			return -1;
-		p->ret->downloaded += text.len;
+		p->done.downloaded += text.len;
 	}
 	if (oci_config_parse(stv_buf_str(&text), text.len, &p->config, err) < 0)
 		return -1;
@@ -175,14 +177,14 @@ read_config(struct pull *p, struct stv_err **err)
 		return stv_fail(err, STV_E_PROTOCOL,
 				"the image has %zu layers and %zu diff IDs",
 				p->manifest->n_layers, p->config->n_diff_ids);
-	p->ret->image.config = d->digest;
+	p->done.image.config = d->digest;
 	return 0;
 }
 
 /* ${more} of layer ${d}, which makes ${now}. */
 static void
-tell(struct pull *p, enum bld_pull_moment m, const struct oci_descriptor *d,
-     uint64_t now, uint64_t more)
+tell(struct bld_pulling *p, enum bld_pull_moment m,
+     const struct oci_descriptor *d, uint64_t now, uint64_t more)
 {
 	(void)pthread_mutex_lock(&p->lock);
 	p->now += more;
@@ -197,7 +199,7 @@ tell(struct pull *p, enum bld_pull_moment m, const struct oci_descriptor *d,
 struct watch_in {
 	struct stv_in base;
 	struct stv_in *under;
-	struct pull *pull;
+	struct bld_pulling *pull;
 	const struct oci_descriptor *d;
 	uint64_t now;
 	uint64_t told;
@@ -221,16 +223,16 @@ watch_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 }
 
 static void
-add_sizes(struct pull *p, uint64_t unpacked, uint64_t downloaded)
+add_sizes(struct bld_pulling *p, uint64_t unpacked, uint64_t downloaded)
 {
 	(void)pthread_mutex_lock(&p->lock);
-	p->ret->image.size += unpacked;
-	p->ret->downloaded += downloaded;
+	p->done.image.size += unpacked;
+	p->done.downloaded += downloaded;
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
 static bool
-has_layer(struct pull *p, const struct oci_descriptor *d,
+has_layer(struct bld_pulling *p, const struct oci_descriptor *d,
 	  const struct stv_digest *diff_id, struct cas_layer *ret)
 {
 	struct stv_err *err = NULL;
@@ -245,7 +247,7 @@ has_layer(struct pull *p, const struct oci_descriptor *d,
 static int
 fetch_layer(void *arg, size_t i, struct stv_err **err)
 {
-	struct pull *p = arg;
+	struct bld_pulling *p = arg;
 	const struct oci_descriptor *d = &p->manifest->layers[i];
 	struct watch_in w = {.base = {.read = watch_read}, .pull = p, .d = d};
 	struct stv_digest blob;
@@ -275,7 +277,7 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 }
 
 static int
-read_layers(struct pull *p, struct stv_err **err)
+read_layers(struct bld_pulling *p, struct stv_err **err)
 {
 	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
 
@@ -288,26 +290,24 @@ read_layers(struct pull *p, struct stv_err **err)
 	return 0;
 }
 
+/* The image under its tag, which names it when all of it is here. */
 static int
-pull_all(struct pull *p, struct stv_err **err)
+put_image(struct bld_pulling *p, struct stv_err **err)
 {
 	stv_auto_free char *tag = reg_ref_tagged(p->ref);
 	struct stv_strs tags = {0};
 	struct cas_image before;
 	int rc, had = 0;
 
-	if (read_manifests(p, err) < 0 || read_config(p, err) < 0 ||
-	    read_layers(p, err) < 0)
-		return -1;
 	if (tag != NULL) {
 		had = cas_tag_get(p->o->store, tag, &before, err);
 		stv_strs_add(&tags, tag);
 	}
-	p->ret->image.created_s = (int64_t)time(NULL);
-	p->ret->is_new = had != 1 || !stv_digest_equal(&before.manifest,
-						       &p->ret->image.manifest);
+	p->done.image.created_s = (int64_t)time(NULL);
+	p->done.is_new = had != 1 || !stv_digest_equal(&before.manifest,
+						       &p->done.image.manifest);
 	rc = had < 0 ? -1
-		     : cas_image_put(p->o->store, &p->ret->image, p->blobs.v,
+		     : cas_image_put(p->o->store, &p->done.image, p->blobs.v,
 				     p->blobs.len, &tags, err);
 	stv_strs_clear(&tags);
 	return rc;
@@ -335,22 +335,77 @@ is_current(const struct bld_pull_opts *o, const struct reg_ref *ref,
 }
 
 int
+bld_pull_open(const struct bld_pull_opts *o, const struct reg_ref *ref,
+	      struct bld_pulling **ret, struct stv_err **err)
+{
+	stv_auto(bld_pulling) *p = stv_xcalloc(1, sizeof(*p));
+	int rc;
+
+	p->o = o;
+	p->ref = ref;
+	(void)pthread_mutex_init(&p->lock, NULL);
+	rc = is_current(o, ref, &p->done.image, err);
+	if (rc < 0)
+		return -1;
+	p->is_current = rc == 1;
+	if (!p->is_current) {
+		p->done.image = (struct cas_image){.size = 0};
+		if (read_manifests(p, err) < 0 || read_config(p, err) < 0)
+			return -1;
+	}
+	*ret = stv_steal(&p);
+	return 0;
+}
+
+const struct oci_manifest *
+bld_pull_manifest(const struct bld_pulling *p)
+{
+	return p->manifest;
+}
+
+const struct oci_config *
+bld_pull_config(const struct bld_pulling *p)
+{
+	return p->config;
+}
+
+const struct cas_image *
+bld_pull_image(const struct bld_pulling *p)
+{
+	return &p->done.image;
+}
+
+int
+bld_pull_finish(struct bld_pulling *p, struct bld_pulled *ret,
+		struct stv_err **err)
+{
+	if (!p->is_current &&
+	    (read_layers(p, err) < 0 || put_image(p, err) < 0))
+		return -1;
+	*ret = p->done;
+	return 0;
+}
+
+void
+bld_pull_close(struct bld_pulling *p)
+{
+	if (p == NULL)
+		return;
+	(void)pthread_mutex_destroy(&p->lock);
+	stv_vec_fini(&p->blobs);
+	oci_manifest_free(p->manifest);
+	oci_config_free(p->config);
+	free(p);
+}
+
+int
 bld_pull(const struct bld_pull_opts *o, const struct reg_ref *ref,
 	 struct bld_pulled *ret, struct stv_err **err)
 {
-	struct pull p = {.o = o, .ref = ref, .ret = ret};
-	int rc;
+	stv_auto(bld_pulling) *p = NULL;
 
 	*ret = (struct bld_pulled){.downloaded = 0};
-	rc = is_current(o, ref, &ret->image, err);
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	ret->image = (struct cas_image){.size = 0};
-	(void)pthread_mutex_init(&p.lock, NULL);
-	rc = pull_all(&p, err);
-	(void)pthread_mutex_destroy(&p.lock);
-	stv_vec_fini(&p.blobs);
-	oci_manifest_free(p.manifest);
-	oci_config_free(p.config);
-	return rc;
+	if (bld_pull_open(o, ref, &p, err) < 0)
+		return -1;
+	return bld_pull_finish(p, ret, err);
 }

@@ -12,9 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/cleanup.h"
+
 #include "cache/meta.h"
 
 struct cas_store;    /* cache/store.h */
+struct oci_config;   /* core/oci.h */
+struct oci_manifest; /* core/oci.h */
 struct reg_client;   /* registry/client.h */
 struct reg_ref;	     /* registry/ref.h */
 struct stv_err;	     /* core/err.h */
@@ -58,5 +62,39 @@ struct bld_pulled {
  */
 int bld_pull(const struct bld_pull_opts *o, const struct reg_ref *ref,
 	     struct bld_pulled *ret, struct stv_err **err);
+
+/*
+ * The same in two parts, for who wants to know what an image is before its
+ * layers are fetched, if they ever are.
+ */
+struct bld_pulling;
+
+/*
+ * bld_pull_open(o, ref, ret, err): manifest and config, which are in the store
+ * then; the caller's lease keeps them.
+ * Owns:    *ret, bld_pull_close().
+ * Borrows: ${o}, ${ref} and what they point at, as long as *ret.
+ */
+int bld_pull_open(const struct bld_pull_opts *o, const struct reg_ref *ref,
+		  struct bld_pulling **ret, struct stv_err **err);
+
+/*
+ * bld_pull_manifest(p), bld_pull_config(p): of the image for the platform;
+ * NULL where the image of the tag was here already.  Borrows from ${p}.
+ */
+const struct oci_manifest *bld_pull_manifest(const struct bld_pulling *p);
+const struct oci_config *bld_pull_config(const struct bld_pulling *p);
+
+/* bld_pull_image(p): what it is; the size of its layers is not known yet. */
+const struct cas_image *bld_pull_image(const struct bld_pulling *p);
+
+/* bld_pull_finish(p, ret, err): the layers, and the tag.  Once. */
+int bld_pull_finish(struct bld_pulling *p, struct bld_pulled *ret,
+		    struct stv_err **err);
+
+/* bld_pull_close(p): NULL is ok. */
+void bld_pull_close(struct bld_pulling *p);
+
+STV_DEFINE_CLEANUP(bld_pulling, bld_pull_close);
 
 #endif /* STAVE_BUILDER_PULL_H */
