@@ -10,6 +10,7 @@
 
 #include "builder/base.h"
 #include "builder/build_internal.h"
+#include "builder/lazy.h"
 #include "builder/pull.h"
 
 /* By digest of manifest or config, else by tag: 1, 0 or -1. */
@@ -82,6 +83,14 @@ on_bytes(void *arg, uint64_t now, uint64_t total)
 	bld_unlock(st->b);
 }
 
+int
+bld_registry(struct bld_build *b, struct stv_err **err)
+{
+	if (b->client == NULL)
+		b->client = b->o->registry(b->o->registry_arg, err);
+	return b->client == NULL ? -1 : 0;
+}
+
 /* Fetch it; the lock is let go of meanwhile. */
 static int
 pull(struct bld_build *b, const struct reg_ref *ref, struct bld_stage *shown,
@@ -95,15 +104,15 @@ pull(struct bld_build *b, const struct reg_ref *ref, struct bld_stage *shown,
 	struct bld_pulled pulled;
 	int rc;
 
-	if (b->client == NULL)
-		b->client = b->o->registry(b->o->registry_arg, err);
-	if (b->client == NULL)
+	if (bld_registry(b, err) < 0)
 		return -1;
 	o.client = b->client;
 	if (shown != NULL) {
 		shown->is_fetched = true;
 		bld_emit(shown, NULL, STV_EV_STEP_STARTED, NULL);
 	}
+	if (b->lazy != NULL)
+		return bld_lazy_base(b, ref, platform, ret, err);
 	bld_unlock(b);
 	rc = bld_pull(&o, ref, &pulled, err);
 	bld_lock(b);
@@ -300,6 +309,7 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 {
 	const struct bld_stage *root = st;
 	reg_auto_ref ref = {0};
+	const struct oci_manifest *elsewhere;
 	struct stv_digest ignored;
 	struct cas_image img;
 	int r;
@@ -310,6 +320,11 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 		return 0;
 	if (reg_ref_parse(root->base.reference, &ref, err) < 0)
 		return -1;
+	elsewhere = bld_lazy_manifest(b, &ref);
+	if (elsewhere != NULL) {
+		*ret = oci_manifest_copy(elsewhere);
+		return 1;
+	}
 	r = find(b->o->store, &ref, &img, err);
 	/* somebody may have moved the tag since the stage began */
 	if (r == 1)

@@ -16,8 +16,11 @@
 #include "parser/ignore.h"
 
 #include "builder/build_internal.h"
+#include "builder/cache_export.h"
+#include "builder/cache_import.h"
 #include "builder/context.h"
 #include "builder/journal.h"
+#include "builder/lazy.h"
 #include "builder/redact.h"
 #include "builder/remote.h"
 
@@ -157,6 +160,10 @@ finish_target(struct bld_build *b, size_t i, struct bld_result *ret,
 	struct oci_config *c = oci_config_copy(st->config);
 
 	ret->config = c;
+	if (!b->o->is_cache_only &&
+	    bld_lazy_need(b->stages.v[b->targets.v[i]], NULL, c->diff_ids,
+			  c->n_diff_ids, err) < 0)
+		return -1;
 	if (!b->o->no_image &&
 	    bld_image_finish(b, st,
 			     b->o->n_targets > 0 ? &b->o->targets[i].tags
@@ -198,7 +205,7 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 	for (size_t i = 0; i < b->targets.len; i++)
 		if (finish_target(b, i, &ret[i], err) < 0)
 			return -1;
-	return 0;
+	return bld_cache_export(b, ret, b->targets.len, err);
 }
 
 void
@@ -219,6 +226,8 @@ bld_build_fini(struct bld_build *b)
 		(void)unlinkat(cas_store_rootfd(b->o->store), path,
 			       AT_REMOVEDIR);
 	}
+	bld_lazy_free(b->lazy);
+	bld_done_free(b->done);
 	bld_journal_free(b->journal);
 	free(b->file);
 	free(b->context_name);
@@ -250,37 +259,85 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 	b->redact = bld_redact_new(o->secrets, o->n_secrets);
 }
 
+/* What --cache-from has spared us. */
+static void
+tell_fetched(struct bld_build *b)
+{
+	struct bld_lazy_figures f = bld_lazy_figures(b->lazy);
+
+	if (b->lazy != NULL)
+		stv_emitf(b->o->listener, STV_EV_NOTE,
+			  "cache: %llu layers fetched, %llu bytes",
+			  (unsigned long long)f.n_layers,
+			  (unsigned long long)f.bytes);
+}
+
+/* One attempt; all of it is undone by bld_build_fini(). */
+static int
+attempt(struct bld_build *b, struct bld_result *results, size_t n,
+	struct stv_err **err)
+{
+	int r = 0;
+
+	b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (b->wake_fd < 0)
+		return stv_fail_errno(err, errno, "cannot make an eventfd");
+	if (bld_plan(b, err) < 0 || bld_build_context(b, err) < 0 ||
+	    open_logs(b, err) < 0)
+		r = -1;
+	if (r == 0) {
+		emit_plan(b);
+		r = bld_loop(b, err);
+	}
+	if (r == 0) {
+		bld_lock(b);
+		r = finish(b, results, err);
+		tell_fetched(b);
+		bld_unlock(b);
+	}
+	bld_journal_write(b, results, r == 0 ? n : 0);
+	return r;
+}
+
+static void
+clear_results(struct bld_result *results, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		bld_result_fini(&results[i]);
+}
+
 int
 bld_build(const struct bld_opts *o, struct bld_result *ret,
 	  struct stv_err **err)
 {
-	struct bld_build b;
+	stv_auto(bld_import) *import =
+		o->n_cache_from > 0
+			? bld_import_new(o->cache_from, o->n_cache_from)
+			: NULL;
 	size_t n = o->n_targets > 0 ? o->n_targets : 1;
 	struct bld_result *results = stv_xcalloc(n, sizeof(*results));
+	bool is_again;
 	int r;
 
-	bld_build_init(&b, o);
-	b.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = b.wake_fd < 0 ? stv_fail_errno(err, errno, "cannot make an eventfd")
-			  : bld_plan(&b, err);
-	if (r == 0)
-		r = bld_build_context(&b, err);
-	if (r == 0)
-		r = open_logs(&b, err);
-	if (r == 0) {
-		emit_plan(&b);
-		r = bld_loop(&b, err);
-	}
-	if (r == 0)
-		r = finish(&b, results, err);
-	bld_journal_write(&b, results, r == 0 ? n : 0);
-	bld_build_fini(&b);
-	for (size_t i = 0; i < n; i++) {
-		if (r == 0)
-			ret[i] = results[i];
-		else
-			bld_result_fini(&results[i]);
-	}
+	do {
+		struct bld_build b;
+
+		bld_build_init(&b, o);
+		b.import = import;
+		b.lazy = import != NULL ? bld_lazy_new() : NULL;
+		b.done = o->n_cache_to > 0 ? bld_done_new() : NULL;
+		r = attempt(&b, results, n, err);
+		/* A layer of a cache was not to be had: without it, then. */
+		is_again = r < 0 && import != NULL &&
+			   bld_import_take_lost(import) && b.cancel_signal == 0;
+		bld_build_fini(&b);
+		if (r < 0)
+			clear_results(results, n);
+		if (is_again)
+			stv_err_clear(err);
+	} while (is_again);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		ret[i] = results[i];
 	free(results);
 	return r < 0 ? -1 : 0;
 }

@@ -24,6 +24,7 @@
 
 #include "builder/sandbox/spec.h"
 #include "cache/meta.h"
+#include "core/codec.h"
 #include "core/oci.h"
 #include "core/strs.h"
 
@@ -31,6 +32,7 @@ struct bld_remote;   /* builder/remote.h */
 struct cas_store;    /* cache/store.h */
 struct df_file;	     /* parser/ast.h */
 struct reg_client;   /* registry/client.h */
+struct reg_ref;	     /* registry/ref.h */
 struct stv_diags;    /* core/diag.h */
 struct stv_err;	     /* core/err.h */
 struct stv_listener; /* core/event.h */
@@ -47,6 +49,33 @@ struct bld_secret {
 struct bld_ssh {
 	const char *id;
 	const char *socket; /* its path */
+};
+
+/* Where a cache that travels lies (docs/cache.md). */
+enum bld_cache_kind {
+	BLD_CACHE_REGISTRY, /* under a tag of a repository */
+	BLD_CACHE_LOCAL,    /* in a directory */
+	BLD_CACHE_INLINE    /* in the manifest of the image that is made */
+};
+
+/* One --cache-from. */
+struct bld_cache_from {
+	enum bld_cache_kind kind;
+	const struct reg_ref *ref; /* registry */
+	const char *dir;	   /* local */
+	const char *tag;	   /* local: of the index; NULL: "latest" */
+};
+
+/* One --cache-to. */
+struct bld_cache_to {
+	enum bld_cache_kind kind;
+	const struct reg_ref *ref;
+	const char *dir;
+	const char *tag;
+	/* The layers of all steps, not only those of the targets. */
+	bool is_max;
+	struct stv_compression how;
+	bool is_error_ignored; /* a failure is a warning */
 };
 
 /* One image that a build makes. */
@@ -105,6 +134,14 @@ struct bld_opts {
 	 */
 	struct reg_client *(*registry)(void *arg, struct stv_err **err);
 	void *registry_arg;
+	/*
+	 * Caches of others, asked when the store has no record; with them a
+	 * layer is fetched only when a step mounts it or the result needs it.
+	 */
+	const struct bld_cache_from *cache_from;
+	size_t n_cache_from;
+	const struct bld_cache_to *cache_to;
+	size_t n_cache_to;
 	bool pulls_always; /* --pull: a tag is looked up there each time */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
@@ -115,6 +152,8 @@ struct bld_opts {
 	 */
 	bool keeps_times;
 	bool no_image; /* only the tree is wanted (output tar, local) */
+	/* With it: nor is the tree: layers that are elsewhere stay there. */
+	bool is_cache_only;
 };
 
 /* What came out of one target. */

@@ -30,7 +30,10 @@
 
 struct bld_context;
 struct bld_copy_plan; /* builder/copy.h */
+struct bld_done;      /* builder/cache_export.h */
+struct bld_import;    /* builder/cache_import.h */
 struct bld_journal;   /* builder/journal.h */
+struct bld_lazy;      /* builder/lazy.h */
 struct bld_redact;    /* builder/redact.h */
 struct key;
 
@@ -152,6 +155,9 @@ struct bld_build {
 	struct df_ignore *ignore;
 	STV_VEC(struct bld_named *) named; /* in the order given */
 	struct reg_client *client;	   /* once an image was not here */
+	struct bld_import *import;	   /* NULL: no --cache-from */
+	struct bld_lazy *lazy;		   /* likewise */
+	struct bld_done *done;		   /* NULL: no --cache-to */
 	struct stv_strs pulling;	   /* references; see base.c */
 	struct stv_strs pulled;		   /* with --pull: those that are new */
 	struct sbx *sbx;
@@ -346,7 +352,10 @@ void bld_emit(struct bld_stage *st, const struct bld_step *step,
 void bld_emit_started(struct bld_stage *st, const struct bld_step *step,
 		      const struct stv_reason *reason, const char *text);
 
-/* bld_view(st, ret, err): the merged view of what a stage has so far. */
+/*
+ * bld_view(st, ret, err): the merged view of what a stage has so far; layers
+ * that are elsewhere yet are fetched (builder/lazy.h).
+ */
 int bld_view(struct bld_stage *st, struct lay_view **ret, struct stv_err **err);
 
 /* What a step gave. */
@@ -390,6 +399,15 @@ int bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 		   struct bld_cached *c, struct bld_outcome *ret,
 		   struct stv_err **err);
 
+/*
+ * bld_cache_look(st, step, c, ret, err): end the key and look it up, and no
+ * more: 1 and *ret where there is a record (the event CACHED was emitted), 0,
+ * or -1.
+ */
+int bld_cache_look(struct bld_stage *st, const struct bld_step *step,
+		   struct bld_cached *c, struct bld_outcome *ret,
+		   struct stv_err **err);
+
 /* bld_cache_store(st, c, out, err): record what executing gave. */
 int bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 		    const struct bld_outcome *out, struct stv_err **err);
@@ -425,6 +443,9 @@ int bld_workdir_step(struct bld_stage *st, const struct bld_step *step,
 		     struct stv_err **err);
 
 /* --- base.c --- */
+
+/* bld_registry(b, err): make sure that there is ->client; the lock is held. */
+int bld_registry(struct bld_build *b, struct stv_err **err);
 
 /*
  * bld_base_find(store, reference, ret, err): the image of that name: 1 and

@@ -267,20 +267,31 @@ hash_chmod(struct stv_hash *h, const struct bld_chmod *c)
 }
 
 static void
-hash_rules(struct stv_hash *h, const struct bld_copy_plan *p)
+hash_rules(struct stv_hash *h, const struct bld_copy_spec *s, const char *dest,
+	   bool is_dest_dir)
 {
-	const struct bld_copy_spec *s = p->spec;
-
 	hash_str(h, "stave copy 1");
 	hash_u64(h, s->is_add);
-	hash_str(h, p->dest);
-	hash_u64(h, p->is_dest_dir);
+	hash_str(h, dest);
+	hash_u64(h, is_dest_dir);
 	hash_u64(h, s->has_chown);
 	hash_u64(h, s->has_chown ? s->uid : 0);
 	hash_u64(h, s->has_chown ? s->gid : 0);
 	hash_u64(h, s->has_chmod);
 	if (s->has_chmod)
 		hash_chmod(h, &s->chmod);
+}
+
+void
+bld_copy_rules(const struct bld_copy_spec *spec, struct stv_digest *ret)
+{
+	stv_auto(stv_hash) *h = stv_hash_new();
+	bool is_dest_dir;
+	stv_auto_free char *dest =
+		bld_path_dest(spec->workdir, spec->dest, &is_dest_dir);
+
+	hash_rules(h, spec, dest, is_dest_dir);
+	*ret = stv_hash_end(h);
 }
 
 /* The directory that a source names is only a place: its attributes stay. */
@@ -321,7 +332,7 @@ bld_copy_key(const struct bld_copy_plan *plan, struct stv_digest *ret)
 {
 	stv_auto(stv_hash) *h = stv_hash_new();
 
-	hash_rules(h, plan);
+	hash_rules(h, plan->spec, plan->dest, plan->is_dest_dir);
 	hash_u64(h, plan->picks.len);
 	for (size_t i = 0; i < plan->picks.len; i++) {
 		const struct bld_pick *pick = &plan->picks.v[i];

@@ -126,6 +126,12 @@ int bld_copy_plan(const struct bld_copy_spec *spec, struct bld_copy_plan **ret,
  */
 void bld_copy_key(const struct bld_copy_plan *plan, struct stv_digest *ret);
 
+/*
+ * bld_copy_rules(spec, ret): the digest of what the key has besides the files:
+ * destination, ownership and mode rules.
+ */
+void bld_copy_rules(const struct bld_copy_spec *spec, struct stv_digest *ret);
+
 /* bld_copy_plan_len(plan): number of entries selected, for people. */
 size_t bld_copy_plan_len(const struct bld_copy_plan *plan);
 

@@ -1,4 +1,5 @@
 /* builder/copy_flags.c - the flags of COPY and ADD. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "core/mem.h"
 #include "parser/ignore.h"
 
+#include "builder/answer.h"
 #include "builder/build_internal.h"
 #include "builder/copy.h"
 #include "builder/copy_flags.h"
@@ -31,12 +33,50 @@ add_chmod(struct bld_stage *st, const struct df_flag *flag,
 	return 0;
 }
 
+/* "1000:50", as somebody else has found it out. */
+static bool
+take_answer(const char *text, struct bld_copy_spec *s)
+{
+	unsigned int uid, gid;
+	char end;
+
+	if (sscanf(text, "%10u:%10u%c", &uid, &gid, &end) != 2)
+		return false;
+	s->uid = uid;
+	s->gid = gid;
+	return true;
+}
+
+/* Names are those of what lies below. */
+static int
+resolve_names(struct bld_stage *st, const char *chown, struct bld_copy_spec *s,
+	      struct stv_err **err)
+{
+	stv_auto(key) *question = bld_answer_question("chown", st->config);
+	stv_auto(lay_view) *view = NULL;
+	char text[STV_DIGEST_STR_MAX];
+	int r;
+
+	key_add_str(question, "--chown", chown);
+	r = bld_answer_find(st, NULL, st->config, question, text, err);
+	if (r < 0)
+		return -1;
+	if (r == 1 && take_answer(text, s))
+		return 0;
+	if (bld_view(st, &view, err) < 0 ||
+	    bld_chown_resolve(view, chown, &s->uid, &s->gid, err) < 0)
+		return -1;
+	(void)snprintf(text, sizeof(text), "%u:%u", (unsigned int)s->uid,
+		       (unsigned int)s->gid);
+	bld_answer_note(st->b, question, text);
+	return 0;
+}
+
 /* Whom --chown means; with --link nobody has a name yet. */
 static int
 resolve_chown(struct bld_stage *st, const struct bld_copy_flags *f,
 	      struct bld_copy_spec *s, struct stv_err **err)
 {
-	stv_auto(lay_view) *view = NULL;
 	bool has_names = bld_chown_needs_names(f->chown);
 
 	if (has_names && f->is_link) {
@@ -49,10 +89,9 @@ resolve_chown(struct bld_stage *st, const struct bld_copy_flags *f,
 				   "remove --link.");
 		return -1;
 	}
-	if (has_names && st->config->n_diff_ids > 0 &&
-	    bld_view(st, &view, err) < 0)
-		return -1;
-	return bld_chown_resolve(view, f->chown, &s->uid, &s->gid, err);
+	if (!has_names || st->config->n_diff_ids == 0)
+		return bld_chown_resolve(NULL, f->chown, &s->uid, &s->gid, err);
+	return resolve_names(st, f->chown, s, err);
 }
 
 static int

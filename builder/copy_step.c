@@ -11,10 +11,12 @@
 #include "parser/words.h"
 #include "registry/http.h"
 
+#include "builder/answer.h"
 #include "builder/build_internal.h"
 #include "builder/copy.h"
 #include "builder/copy_flags.h"
 #include "builder/git_ref.h"
+#include "builder/lazy.h"
 #include "builder/source.h"
 #include "builder/user.h"
 
@@ -27,7 +29,9 @@ struct transfer {
 	STV_VEC(struct bld_copy_inline) inlines;
 	char *dest;
 	struct bld_copy_flags flags;
-	struct lay_view *source; /* of --from */
+	/* Of --from: whose layers, NULL where it is no image nor stage. */
+	const struct oci_config *from;
+	struct lay_view *source; /* of them, opened when it is looked at */
 	struct oci_config *image;
 };
 
@@ -73,7 +77,6 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 {
 	static const struct oci_config nothing; /* of "scratch" */
 	struct bld_build *b = st->b;
-	const struct oci_config *from = &nothing;
 
 	if (!step->has_from) {
 		t->spec.context = b->context;
@@ -88,7 +91,7 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 	if (step->from.kind == BLD_BASE_STAGE) {
 		if (bld_wait_stage(st, step->from.stage, err) < 0)
 			return -1;
-		from = b->stages.v[step->from.stage]->config;
+		t->from = b->stages.v[step->from.stage]->config;
 	} else if (step->from.kind == BLD_BASE_CONTEXT) {
 		if (bld_named_open(b, step->from.named, &t->spec.context, err) <
 		    0)
@@ -97,9 +100,25 @@ add_origin(struct bld_stage *st, const struct bld_step *step,
 	} else if (step->from.kind == BLD_BASE_IMAGE) {
 		if (bld_base_load(b, &step->from, &t->image, err) < 0)
 			return stv_err_at(*err, step->node->span);
-		from = t->image;
+		t->from = t->image;
+	} else {
+		t->from = &nothing;
 	}
-	if (lay_view_open(b->o->store, from->diff_ids, from->n_diff_ids,
+	return 0;
+}
+
+/* The layers that are copied from; those that are elsewhere are fetched. */
+static int
+open_source(struct bld_stage *st, const struct bld_step *step,
+	    struct transfer *t, struct stv_err **err)
+{
+	const struct oci_config *from = t->from;
+
+	if (from == NULL || t->source != NULL)
+		return 0;
+	if (bld_lazy_need(st, step, from->diff_ids, from->n_diff_ids, err) <
+		    0 ||
+	    lay_view_open(st->b->o->store, from->diff_ids, from->n_diff_ids,
 			  &t->source, err) < 0)
 		return -1;
 	t->spec.view = t->source;
@@ -224,29 +243,112 @@ key_source(struct key *key, const char *src)
 	key_add_str(key, "source", shown != NULL ? shown : src);
 }
 
-/* The step's key for what the plan has selected. */
+/* What the instruction says. */
 static void
-transfer_key(struct bld_stage *st, const struct bld_step *step,
-	     const struct bld_copy_plan *plan, const struct transfer *t,
-	     struct bld_cached *ret)
+add_words(const struct transfer *t, struct key *key)
 {
-	struct stv_digest inputs;
-
-	bld_copy_key(plan, &inputs);
-	bld_cache_begin(st, step, df_kind_name(step->node->kind), ret);
 	for (size_t i = 0; i < t->spec.srcs.len; i++)
-		key_source(ret->key, t->spec.srcs.v[i]);
-	key_add_str(ret->key, "destination", t->dest);
-	bld_copy_flags_key(&t->flags, &t->spec, ret->key);
+		key_source(key, t->spec.srcs.v[i]);
+	key_add_str(key, "destination", t->dest);
+	bld_copy_flags_key(&t->flags, &t->spec, key);
 	/* What is below a link does not matter, unless it says where to go. */
 	if (!t->flags.is_link || *t->dest != '/')
-		key_add_str(ret->key, "working directory", t->spec.workdir);
-	key_add_digest(ret->key, "content", &inputs);
+		key_add_str(key, "working directory", t->spec.workdir);
+}
+
+/* The step's key for what was selected. */
+static void
+transfer_key(struct bld_stage *st, const struct bld_step *step,
+	     const struct stv_digest *inputs, const struct transfer *t,
+	     struct bld_cached *ret)
+{
+	bld_cache_begin(st, step, df_kind_name(step->node->kind), ret);
+	add_words(t, ret->key);
+	key_add_digest(ret->key, "content", inputs);
 	if (t->flags.is_link) {
 		ret->parent_chain = (struct stv_digest){{0}};
 		ret->parent_config = (struct stv_digest){{0}};
 	}
+}
+
+static void
+plan_key(struct bld_stage *st, const struct bld_step *step,
+	 const struct bld_copy_plan *plan, const struct transfer *t,
+	 struct bld_cached *ret)
+{
+	struct stv_digest inputs;
+
+	bld_copy_key(plan, &inputs);
+	transfer_key(st, step, &inputs, t, ret);
 	ret->plan = plan;
+}
+
+/* "What does this take of those layers?"; NULL: the context can change. */
+static struct key *
+question_of(const struct bld_build *b, const struct transfer *t)
+{
+	struct stv_digest rules;
+	struct key *k;
+
+	if ((b->lazy == NULL && b->done == NULL) || t->from == NULL ||
+	    t->from->n_diff_ids == 0 || t->inlines.len > 0)
+		return NULL;
+	k = bld_answer_question("copy", t->from);
+	add_words(t, k);
+	bld_copy_rules(&t->spec, &rules);
+	key_add_digest(k, "rules", &rules);
+	return k;
+}
+
+/*
+ * A COPY from layers that are not here, whose selection somebody else has
+ * found out: 1 where there is a record of it, 0 where it is to be planned, -1.
+ */
+static int
+try_answer(struct bld_stage *st, const struct bld_step *step,
+	   const struct transfer *t, const struct key *question,
+	   struct bld_outcome *out, struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+	struct bld_cached cached;
+	struct stv_digest inputs;
+	int r;
+
+	if (question == NULL || st->b->lazy == NULL)
+		return 0;
+	r = bld_answer_find(st, step, t->from, question, text, err);
+	if (r <= 0)
+		return r;
+	if (stv_digest_parse(text, &inputs, err) < 0)
+		return -1;
+	transfer_key(st, step, &inputs, t, &cached);
+	r = bld_cache_look(st, step, &cached, out, err);
+	bld_cache_fini(&cached);
+	return r;
+}
+
+/* Select what is copied. */
+static int
+make_plan(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
+	  struct bld_copy_plan **ret, struct stv_err **err)
+{
+	stv_auto(key) *question = question_of(st->b, t);
+	char text[STV_DIGEST_STR_MAX];
+	struct stv_digest inputs;
+	int r = open_source(st, step, t, err);
+
+	if (r < 0)
+		return -1;
+	begin_source(st->b, t);
+	r = bld_copy_plan(&t->spec, ret, err);
+	end_source(st->b, t);
+	if (r < 0)
+		return -1;
+	if (question != NULL) {
+		bld_copy_key(*ret, &inputs);
+		bld_answer_note(st->b, question, stv_digest_str(&inputs, text));
+	}
+	return 0;
 }
 
 /*
@@ -262,19 +364,17 @@ round_of(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
 	bool is_changed = false;
 	int r;
 
-	begin_source(st->b, t);
-	r = bld_copy_plan(&t->spec, &plan, err);
-	end_source(st->b, t);
+	r = make_plan(st, step, t, &plan, err);
 	if (r < 0)
 		return -1;
-	transfer_key(st, step, plan, t, &cached);
+	plan_key(st, step, plan, t, &cached);
 	r = bld_cache_find(st, step, &cached, out, err);
 	if (r == 0) {
 		r = write_layer(st, t, plan, &is_changed, out, err);
 		out->created_s = st->b->now_s;
 		if (r == 0 && is_changed) {
 			bld_cache_fini(&cached);
-			transfer_key(st, step, plan, t, &cached);
+			plan_key(st, step, plan, t, &cached);
 		}
 		if (r == 0)
 			r = bld_cache_store(st, &cached, out, err);
@@ -292,9 +392,13 @@ static int
 rounds(struct bld_stage *st, const struct bld_step *step, struct transfer *t,
        struct bld_outcome *out, struct stv_err **err)
 {
-	for (int i = 0; i < MAX_ROUNDS; i++) {
-		int r = round_of(st, step, t, out, err);
+	stv_auto(key) *question = question_of(st->b, t);
+	int r = try_answer(st, step, t, question, out, err);
 
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	for (int i = 0; i < MAX_ROUNDS; i++) {
+		r = round_of(st, step, t, out, err);
 		if (r <= 0)
 			return r;
 	}

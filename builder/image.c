@@ -12,6 +12,10 @@
 #include "core/vec.h"
 
 #include "builder/build_internal.h"
+#include "builder/cache_doc.h"
+#include "builder/cache_export.h"
+#include "builder/cache_import.h"
+#include "builder/lazy.h"
 
 /*
  * Where no layer gives a time, the image's own: what it was when the same
@@ -38,13 +42,14 @@ first_time(struct bld_build *b, const struct bld_stage *st,
 				   &rec.parent_config, &have, err);
 		if (r < 0)
 			return -1;
-		if (r == 1)
+		if (r == 1 || bld_import_record(b, &rec, &have))
 			rec.created_s = have.created_s;
 		else if (cas_record_put(b->o->store, &rec,
 					stv_buf_str(&preimage), preimage.len,
 					"image", err) < 0)
 			return -1;
 	}
+	bld_done_record(b->done, &rec);
 	*ret = oci_time(rec.created_s, 0);
 	return 0;
 }
@@ -160,6 +165,26 @@ add_layers(struct bld_build *b, const struct oci_config *c,
 	return 0;
 }
 
+/* Shall the image carry the records of its steps? */
+static bool
+is_inline(const struct bld_build *b)
+{
+	for (size_t i = 0; i < b->o->n_cache_to; i++)
+		if (b->o->cache_to[i].kind == BLD_CACHE_INLINE)
+			return true;
+	return false;
+}
+
+static void
+add_inline(const struct bld_build *b, struct oci_manifest *m)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+
+	bld_done_inline(b->done, &text);
+	stv_pairs_set(&m->annotations, BLD_CACHE_ANNOTATION,
+		      stv_buf_str(&text));
+}
+
 int
 bld_image_finish(struct bld_build *b, const struct bld_stage *st,
 		 const struct stv_strs *tags, struct bld_result *ret,
@@ -182,6 +207,8 @@ bld_image_finish(struct bld_build *b, const struct bld_stage *st,
 	for (size_t i = 0; i < b->o->annotations.len; i++)
 		stv_pairs_set(&m->annotations, b->o->annotations.v[i].name,
 			      b->o->annotations.v[i].value);
+	if (is_inline(b))
+		add_inline(b, m);
 	oci_config_write(c, &text);
 	if (put_blob(b->o->store, &text, "the image's config", &m->config,
 		     err) < 0 ||

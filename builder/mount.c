@@ -8,7 +8,9 @@
 #include "core/err.h"
 #include "core/mem.h"
 
+#include "builder/answer.h"
 #include "builder/build_internal.h"
+#include "builder/lazy.h"
 #include "builder/mount.h"
 #include "builder/source.h"
 
@@ -176,14 +178,54 @@ open_origin(struct bld_stage *st, const struct bld_origin *from,
 		m->config = m->image;
 		break;
 	}
-	return lay_view_open(b->o->store, m->config->diff_ids,
-			     m->config->n_diff_ids, &m->view, err);
+	return 0;
+}
+
+int
+bld_mount_open(const struct bld_mounts *ms, struct bld_mount *m,
+	       struct stv_err **err)
+{
+	const struct oci_config *c = m->config;
+
+	if (m->view != NULL || c == NULL)
+		return 0;
+	if (bld_lazy_need(ms->st, ms->step, c->diff_ids, c->n_diff_ids, err) <
+	    0)
+		return -1;
+	return lay_view_open(ms->st->b->o->store, c->diff_ids, c->n_diff_ids,
+			     &m->view, err);
+}
+
+/* What a bind shows; of layers that are elsewhere somebody may have told. */
+static int
+find_content(const struct bld_mounts *ms, struct bld_mount *m,
+	     struct stv_err **err)
+{
+	stv_auto(key) *question = NULL;
+	char text[STV_DIGEST_STR_MAX];
+	int r;
+
+	if (m->config == NULL)
+		return bld_mount_digest(m, m->source, &m->content, err);
+	question = bld_answer_question("mount", m->config);
+	key_add_str(question, "source", m->source);
+	r = bld_answer_find(ms->st, ms->step, m->config, question, text, err);
+	if (r < 0)
+		return -1;
+	if (r == 1)
+		return stv_digest_parse(text, &m->content, err);
+	if (bld_mount_open(ms, m, err) < 0 ||
+	    bld_mount_digest(m, m->source, &m->content, err) < 0)
+		return -1;
+	bld_answer_note(ms->st->b, question, stv_digest_str(&m->content, text));
+	return 0;
 }
 
 static int
-fill(struct bld_stage *st, const struct bld_origin *from, struct bld_mount *m,
-     size_t n_ssh, struct stv_err **err)
+fill(const struct bld_mounts *ms, const struct bld_origin *from,
+     struct bld_mount *m, size_t n_ssh, struct stv_err **err)
 {
+	struct bld_stage *st = ms->st;
 	struct df_mount *o = &m->o;
 
 	m->has_from = o->from != NULL;
@@ -197,7 +239,7 @@ fill(struct bld_stage *st, const struct bld_origin *from, struct bld_mount *m,
 		if (find_target(st, m, o->target != NULL ? o->target : "",
 				err) < 0)
 			return -1;
-		return bld_mount_digest(m, m->source, &m->content, err);
+		return find_content(ms, m, err);
 	case DF_MOUNT_CACHE:
 		m->id = cache_id(o);
 		if (m->context != NULL &&
@@ -234,7 +276,7 @@ add_mount(struct bld_mounts *ms, const struct df_flag *f,
 	m->what = stv_xasprintf("mount %zu (%s)", ms->list.len,
 				df_mount_type_name(m->o.type));
 	if (r == 0)
-		r = fill(ms->st, from, m, n_ssh, err);
+		r = fill(ms, from, m, n_ssh, err);
 	if (r < 0 && stv_err_span(*err).file == 0 &&
 	    stv_err_code(*err) != STV_E_CANCELLED)
 		stv_err_at(*err, f->value_span);
@@ -249,6 +291,7 @@ bld_mounts_make(struct bld_stage *st, const struct bld_step *step,
 	size_t n_ssh = 0;
 
 	ret->st = st;
+	ret->step = step;
 	for (size_t i = 0; i < node->n_flags; i++) {
 		size_t n = ret->list.len;
 

@@ -56,7 +56,7 @@ struct bld_mount {
 	struct bld_context *context; /* borrowed */
 	struct oci_config *image;    /* owned, of an image */
 	const struct oci_config *config;
-	struct lay_view *view;
+	struct lay_view *view; /* of ->config; opened when it is looked at */
 	/* BIND: of all that can be seen in it; CACHE: of a ${context} */
 	struct stv_digest content;
 	struct stv_digest name; /* CACHE: of its directory */
@@ -74,6 +74,7 @@ struct bld_mount {
 /* All of one RUN.  Zeroed before use. */
 struct bld_mounts {
 	struct bld_stage *st;
+	const struct bld_step *step;
 	STV_VEC(struct bld_mount) list;
 	STV_VEC(struct sbx_mount) ready; /* borrows from ${list} */
 };
@@ -128,6 +129,13 @@ void bld_mounts_fini(struct bld_mounts *m);
 /* bld_mount_bind(st, m, ret, err): find or make what is bound. */
 int bld_mount_bind(struct bld_stage *st, struct bld_mount *m,
 		   struct sbx_mount *ret, struct stv_err **err);
+
+/*
+ * bld_mount_open(ms, m, err): open ->view of one whose origin is layers; those
+ * that are elsewhere yet are fetched.  The lock is held.
+ */
+int bld_mount_open(const struct bld_mounts *ms, struct bld_mount *m,
+		   struct stv_err **err);
 
 /*
  * bld_mount_digest(m, path, ret, err): of all that can be seen at ${path} of

@@ -144,6 +144,9 @@ int
 bld_mounts_ready(struct bld_mounts *ms, struct stv_strs *env,
 		 struct stv_err **err)
 {
+	for (size_t i = 0; i < ms->list.len; i++)
+		if (bld_mount_open(ms, &ms->list.v[i], err) < 0)
+			return -1;
 	/* Copies first: nobody waits for a cache meanwhile. */
 	for (size_t i = 0; i < ms->list.len; i++) {
 		struct bld_mount *m = &ms->list.v[i];

@@ -18,6 +18,7 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/lazy.h"
 #include "builder/mount.h"
 #include "builder/overlay.h"
 #include "builder/user.h"
@@ -365,7 +366,9 @@ execute(struct bld_stage *st, const struct bld_step *step, struct command *c,
 	bld_auto_user user = {0};
 	int r;
 
-	if (bld_view(st, &view, err) < 0)
+	if (bld_lazy_need(st, step, st->config->diff_ids,
+			  st->config->n_diff_ids, err) < 0 ||
+	    bld_view(st, &view, err) < 0)
 		return -1;
 	if (bld_user_resolve(view, st->config->config.user, &user, err) < 0) {
 		stv_wrap(err, "USER %s", st->config->config.user);

@@ -15,7 +15,10 @@
 #include "parser/parse.h"
 
 #include "builder/build_internal.h"
+#include "builder/cache_export.h"
+#include "builder/cache_import.h"
 #include "builder/journal.h"
+#include "builder/lazy.h"
 #include "builder/mount.h"
 #include "builder/why.h"
 
@@ -132,8 +135,12 @@ bld_emit_started(struct bld_stage *st, const struct bld_step *step,
 int
 bld_view(struct bld_stage *st, struct lay_view **ret, struct stv_err **err)
 {
-	return lay_view_open(st->b->o->store, st->config->diff_ids,
-			     st->config->n_diff_ids, ret, err);
+	const struct oci_config *c = st->config;
+
+	if (bld_lazy_need(st, NULL, c->diff_ids, c->n_diff_ids, err) < 0)
+		return -1;
+	return lay_view_open(st->b->o->store, c->diff_ids, c->n_diff_ids, ret,
+			     err);
 }
 
 /* --- the cache --- */
@@ -199,12 +206,16 @@ static int
 look_up(struct bld_stage *st, struct bld_cached *c, struct bld_outcome *ret,
 	struct stv_err **err)
 {
+	const struct cas_record want = {.key = c->digest,
+					.parent_chain = c->parent_chain,
+					.parent_config = c->parent_config};
 	struct cas_record rec;
 	int r = cas_record_get(st->b->o->store, &c->digest, &c->parent_chain,
 			       &c->parent_config, &rec, err);
 
-	if (r <= 0)
+	if (r < 0 || (r == 0 && !bld_import_record(st->b, &want, &rec)))
 		return r;
+	bld_done_record(st->b->done, &rec);
 	ret->has_layer = rec.has_layer;
 	ret->diff_id = rec.diff_id;
 	ret->created_s = rec.created_s;
@@ -279,6 +290,22 @@ bld_cache_find(struct bld_stage *st, const struct bld_step *step,
 }
 
 int
+bld_cache_look(struct bld_stage *st, const struct bld_step *step,
+	       struct bld_cached *c, struct bld_outcome *ret,
+	       struct stv_err **err)
+{
+	int r = 0;
+
+	*ret = (struct bld_outcome){0};
+	key_end(c->key, &c->digest, NULL);
+	if (!bld_is_uncached(st))
+		r = look_up(st, c, ret, err);
+	if (r == 1)
+		bld_emit(st, step, STV_EV_STEP_CACHED, NULL);
+	return r;
+}
+
+int
 bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 		const struct bld_outcome *out, struct stv_err **err)
 {
@@ -298,6 +325,7 @@ bld_cache_store(struct bld_stage *st, struct bld_cached *c,
 	rec.key = c->digest;
 	bld_why_note(st, c, &note);
 	r = cas_record_put_noted(st->b->o->store, &rec, &note, err);
+	bld_done_record(st->b->done, &rec);
 	stv_buf_fini(&note.preimage);
 	stv_buf_fini(&note.notes);
 	return r;

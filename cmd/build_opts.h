@@ -15,6 +15,8 @@ struct build_values {
 	struct stv_strs annotations;
 	struct stv_strs build_args;
 	struct stv_strs build_contexts;
+	struct stv_strs cache_from;
+	struct stv_strs cache_to;
 	struct stv_strs labels;
 	struct stv_strs no_cache_filters;
 	struct stv_strs outputs;

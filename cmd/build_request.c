@@ -276,6 +276,24 @@ check_rewrite(struct build_request *r, struct stv_err **err)
 	return 0;
 }
 
+/* Docker's media types have no place for the records. */
+static int
+check_inline(const struct build_request *r, struct stv_err **err)
+{
+	if (!cmd_caches_has_inline(&r->caches))
+		return 0;
+	for (size_t i = 0; i < r->outputs.len; i++) {
+		if (r->outputs.v[i].oci_types != CMD_OFF)
+			continue;
+		stv_fail(err, STV_E_USAGE,
+			 "--cache-to: type=inline is not possible in docker's "
+			 "media types of --output");
+		stv_err_hint(*err, "Leave oci-mediatypes=false out.");
+		return -1;
+	}
+	return 0;
+}
+
 /* Of which target is an output? */
 static int
 check_targets(const struct build_request *r, struct stv_err **err)
@@ -387,6 +405,9 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 	    take_lists(v, r, err) < 0 || take_secrets(v, r, err) < 0 ||
 	    take_platform(v, r, err) < 0 || take_outputs(v, r, err) < 0 ||
 	    check_rewrite(r, err) < 0 ||
+	    cmd_caches_make(&v->cache_from, &v->cache_to, &r->caches, err) <
+		    0 ||
+	    check_inline(r, err) < 0 ||
 	    cmd_network_parse(v->network, &r->net, err) < 0 ||
 	    take_isolation(v, r, err) < 0 || take_progress(v, r, err) < 0 ||
 	    check_targets(r, err) < 0 || check_places(v, r, err) < 0)
@@ -424,6 +445,7 @@ cmd_request_fini(struct build_request *r)
 	stv_pairs_clear(&r->labels);
 	cmd_targets_fini(&r->targets);
 	cmd_annotations_fini(&r->annotations);
+	cmd_caches_fini(&r->caches);
 	stv_strs_clear(&r->hosts);
 	stv_strs_clear(&r->no_cache_stages);
 	stv_platform_fini(&r->platform);

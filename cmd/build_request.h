@@ -13,6 +13,7 @@
 #include "core/vec.h"
 
 #include "builder/sandbox/spec.h"
+#include "cmd/cache_opts.h"
 #include "cmd/cmd_call.h"
 #include "cmd/output.h"
 #include "cmd/secrets.h"
@@ -29,6 +30,7 @@ struct build_request {
 	struct stv_pairs contexts; /* --build-context */
 	struct cmd_targets targets;
 	struct cmd_annotations annotations;
+	struct cmd_caches caches;
 	struct stv_strs hosts; /* "name:address" */
 	struct stv_strs no_cache_stages;
 	STV_VEC(struct sbx_rlimit) rlimits;

@@ -127,6 +127,16 @@ wants_no_image(const struct build *b)
 	return true;
 }
 
+/* Is nothing wanted but that the cache be filled? */
+static bool
+is_cache_only(const struct build *b)
+{
+	for (size_t i = 0; i < b->r.outputs.len; i++)
+		if (b->r.outputs.v[i].type != CMD_OUTPUT_CACHE)
+			return false;
+	return wants_no_image(b);
+}
+
 /* The time of the context; an ARG of that name gets it as a number. */
 static int
 take_context_time(struct build *b, struct bld_opts *o, struct stv_err **err)
@@ -242,6 +252,8 @@ open_registry(void *arg, struct stv_err **err)
 {
 	struct build *b = arg;
 
+	if (b->registry.client != NULL)
+		return b->registry.client;
 	if (cmd_registry_open(NULL, &b->registry, err) < 0)
 		return NULL;
 	return b->registry.client;
@@ -282,9 +294,14 @@ execute(struct build *b, struct stv_err **err)
 		.allow_host_net = b->r.allow_host_net,
 		.registry = open_registry,
 		.registry_arg = b,
+		.cache_from = b->r.caches.from.v,
+		.n_cache_from = b->r.caches.from.len,
+		.cache_to = b->r.caches.to.v,
+		.n_cache_to = b->r.caches.to.len,
 		.pulls_always = b->v->pull,
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
+		.is_cache_only = is_cache_only(b),
 	};
 
 	int rc;

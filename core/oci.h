@@ -135,6 +135,9 @@ int oci_manifest_parse(const char *text, size_t len, const char *media_type,
 /* oci_manifest_write(m, ret): its canonical JSON, appended to ${ret}. */
 void oci_manifest_write(const struct oci_manifest *m, struct stv_buf *ret);
 
+/* oci_manifest_copy(src): a deep copy.  Owns: the caller. */
+struct oci_manifest *oci_manifest_copy(const struct oci_manifest *src);
+
 /* oci_manifest_free(m): NULL is ok. */
 void oci_manifest_free(struct oci_manifest *m);
 

@@ -181,6 +181,22 @@ oci_manifest_write(const struct oci_manifest *m, struct stv_buf *ret)
 	stv_json_dump(doc.v, ret);
 }
 
+struct oci_manifest *
+oci_manifest_copy(const struct oci_manifest *src)
+{
+	struct oci_manifest *m = stv_xcalloc(1, sizeof(*m));
+
+	m->media_type = stv_xstrdup(src->media_type);
+	oci_descriptor_copy(&m->config, &src->config);
+	m->layers = stv_xcalloc(src->n_layers, sizeof(m->layers[0]));
+	for (size_t i = 0; i < src->n_layers; i++)
+		oci_descriptor_copy(&m->layers[m->n_layers++], &src->layers[i]);
+	for (size_t i = 0; i < src->annotations.len; i++)
+		stv_pairs_set(&m->annotations, src->annotations.v[i].name,
+			      src->annotations.v[i].value);
+	return m;
+}
+
 void
 oci_manifest_free(struct oci_manifest *m)
 {

@@ -21,6 +21,7 @@ struct reg_creds; /* registry/creds.h */
 struct reg_ref;	  /* registry/ref.h */
 struct stv_err;	  /* core/err.h */
 struct stv_in;	  /* core/stream.h */
+struct stv_strs;  /* core/strs.h */
 
 struct reg_client; /* opaque */
 
@@ -95,6 +96,16 @@ int reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 int reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 		    const struct stv_digest *digest, uint64_t size,
 		    struct stv_in **ret, struct stv_err **err);
+
+/*
+ * reg_client_tags(c, ref, ret, err): all tags of the repository, appended to
+ * ${ret} in the registry's order, page by page.
+ * Errors: STV_E_NOT_FOUND (no such repository), STV_E_LIMIT, and those of
+ *         reg_host_do(); then ${ret} is untouched.
+ * Limits: 100 000 tags.
+ */
+int reg_client_tags(struct reg_client *c, const struct reg_ref *ref,
+		    struct stv_strs *ret, struct stv_err **err);
 
 /* A blob to be sent. */
 struct reg_upload {
