@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache/repack.h"
 #include "cache/store.h"
 #include "core/err.h"
 #include "core/fsat.h"
@@ -23,11 +24,13 @@
 #include "builder/lazy.h"
 #include "builder/redact.h"
 #include "builder/remote.h"
+#include "builder/ship.h"
 
 void
 bld_result_fini(struct bld_result *r)
 {
 	free(r->diff_ids);
+	oci_descriptor_fini(&r->pushed);
 	oci_config_free(r->config);
 	free(r->build_id);
 	*r = (struct bld_result){0};
@@ -150,6 +153,39 @@ warn_unused(struct bld_build *b)
 	}
 }
 
+/* Must the layer be here, or can it be pushed from where it is? */
+static bool
+is_needed(const struct bld_build *b, const struct stv_digest *diff_id)
+{
+	const struct oci_descriptor *blob;
+
+	if (!b->o->is_push_only || !bld_lazy_blob(b, diff_id, &blob) ||
+	    strcmp(blob->media_type, OCI_MT_LAYER) == 0 ||
+	    strcmp(blob->media_type, DOCKER_MT_LAYER) == 0)
+		return true;
+	for (size_t i = 0; i < b->o->n_pushes; i++)
+		if (b->o->pushes[i].form->is_forced)
+			return true;
+	return false;
+}
+
+/* The layers of a target that its outputs need. */
+static int
+need_layers(struct bld_build *b, size_t target, const struct oci_config *c,
+	    struct stv_err **err)
+{
+	struct bld_stage *st = b->stages.v[b->targets.v[target]];
+	STV_VEC(struct stv_digest) needed = {0};
+	int rc;
+
+	for (size_t i = 0; b->lazy != NULL && i < c->n_diff_ids; i++)
+		if (is_needed(b, &c->diff_ids[i]))
+			*stv_vec_push(&needed) = c->diff_ids[i];
+	rc = bld_lazy_need(st, NULL, needed.v, needed.len, err);
+	stv_vec_fini(&needed);
+	return rc;
+}
+
 /* What one target became. */
 static int
 finish_target(struct bld_build *b, size_t i, struct bld_result *ret,
@@ -160,9 +196,7 @@ finish_target(struct bld_build *b, size_t i, struct bld_result *ret,
 	struct oci_config *c = oci_config_copy(st->config);
 
 	ret->config = c;
-	if (!b->o->is_cache_only &&
-	    bld_lazy_need(b->stages.v[b->targets.v[i]], NULL, c->diff_ids,
-			  c->n_diff_ids, err) < 0)
+	if (!b->o->is_cache_only && need_layers(b, i, c, err) < 0)
 		return -1;
 	if (!b->o->no_image &&
 	    bld_image_finish(b, st,
@@ -205,6 +239,8 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 	for (size_t i = 0; i < b->targets.len; i++)
 		if (finish_target(b, i, &ret[i], err) < 0)
 			return -1;
+	if (bld_ship_images(b, ret, err) < 0)
+		return -1;
 	return bld_cache_export(b, ret, b->targets.len, err);
 }
 
@@ -226,6 +262,7 @@ bld_build_fini(struct bld_build *b)
 		(void)unlinkat(cas_store_rootfd(b->o->store), path,
 			       AT_REMOVEDIR);
 	}
+	bld_ship_free(b->ship);
 	bld_lazy_free(b->lazy);
 	bld_done_free(b->done);
 	bld_journal_free(b->journal);
@@ -325,6 +362,7 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 		bld_build_init(&b, o);
 		b.import = import;
 		b.lazy = import != NULL ? bld_lazy_new() : NULL;
+		b.ship = o->n_pushes > 0 ? bld_ship_new(&b) : NULL;
 		b.done = o->n_cache_to > 0 ? bld_done_new() : NULL;
 		r = attempt(&b, results, n, err);
 		/* A layer of a cache was not to be had: without it, then. */

@@ -28,15 +28,16 @@
 #include "core/oci.h"
 #include "core/strs.h"
 
-struct bld_remote;   /* builder/remote.h */
-struct cas_store;    /* cache/store.h */
-struct df_file;	     /* parser/ast.h */
-struct reg_client;   /* registry/client.h */
-struct reg_ref;	     /* registry/ref.h */
-struct stv_diags;    /* core/diag.h */
-struct stv_err;	     /* core/err.h */
-struct stv_listener; /* core/event.h */
-struct stv_sources;  /* core/source.h */
+struct bld_remote;	/* builder/remote.h */
+struct cas_repack_opts; /* cache/repack.h */
+struct cas_store;	/* cache/store.h */
+struct df_file;		/* parser/ast.h */
+struct reg_client;	/* registry/client.h */
+struct reg_ref;		/* registry/ref.h */
+struct stv_diags;	/* core/diag.h */
+struct stv_err;		/* core/err.h */
+struct stv_listener;	/* core/event.h */
+struct stv_sources;	/* core/source.h */
 
 /* One --secret; its bytes are held in memory only. */
 struct bld_secret {
@@ -76,6 +77,14 @@ struct bld_cache_to {
 	bool is_max;
 	struct stv_compression how;
 	bool is_error_ignored; /* a failure is a warning */
+};
+
+/* One push of what a target became. */
+struct bld_push_to {
+	size_t target;
+	const struct reg_ref *ref;
+	const struct cas_repack_opts *form;
+	bool is_by_digest; /* no tag is set */
 };
 
 /* One image that a build makes. */
@@ -142,6 +151,14 @@ struct bld_opts {
 	size_t n_cache_from;
 	const struct bld_cache_to *cache_to;
 	size_t n_cache_to;
+	/*
+	 * Where the images go.  Layers of them go out while later steps still
+	 * run.
+	 */
+	const struct bld_push_to *pushes;
+	size_t n_pushes;
+	/* They go nowhere else: the store does not keep them. */
+	bool is_push_only;
 	bool pulls_always; /* --pull: a tag is looked up there each time */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
@@ -160,6 +177,8 @@ struct bld_opts {
 struct bld_result {
 	struct cas_image image; /* zeroed with no_image */
 	uint64_t manifest_size;
+	/* As it was pushed last; no media type: it was not. */
+	struct oci_descriptor pushed;
 	struct stv_digest *diff_ids; /* bottom first */
 	size_t n_diff_ids;
 	struct oci_config *config;

@@ -35,6 +35,7 @@ struct bld_import;    /* builder/cache_import.h */
 struct bld_journal;   /* builder/journal.h */
 struct bld_lazy;      /* builder/lazy.h */
 struct bld_redact;    /* builder/redact.h */
+struct bld_ship;      /* builder/ship.h */
 struct key;
 
 /* Where a stage begins. */
@@ -158,6 +159,7 @@ struct bld_build {
 	struct bld_import *import;	   /* NULL: no --cache-from */
 	struct bld_lazy *lazy;		   /* likewise */
 	struct bld_done *done;		   /* NULL: no --cache-to */
+	struct bld_ship *ship;		   /* NULL: nothing is pushed */
 	struct stv_strs pulling;	   /* references; see base.c */
 	struct stv_strs pulled;		   /* with --pull: those that are new */
 	struct sbx *sbx;

@@ -215,6 +215,47 @@ bld_import_layer(const struct bld_import *im, const struct stv_digest *diff_id,
 	return false;
 }
 
+/* The layer whose blob has this digest. */
+static const struct bld_cache_layer *
+find_blob(const struct bld_cache_doc *d, const struct stv_digest *blob)
+{
+	for (size_t i = 0; i < d->layers.len; i++)
+		if (stv_digest_equal(&d->layers.v[i].blob.digest, blob))
+			return &d->layers.v[i];
+	return NULL;
+}
+
+const char *
+bld_import_path(const struct bld_import *im, const struct stv_digest *blob,
+		const char *domain)
+{
+	for (size_t i = 0; im != NULL && i < im->n; i++) {
+		const struct source *s = &im->sources[i];
+
+		if (s->from->kind == BLD_CACHE_REGISTRY &&
+		    strcmp(s->from->ref->domain, domain) == 0 &&
+		    find_blob(&s->doc, blob) != NULL)
+			return s->from->ref->path;
+	}
+	return NULL;
+}
+
+bool
+bld_import_diff_id(const struct bld_import *im, const struct stv_digest *blob,
+		   struct stv_digest *ret)
+{
+	for (size_t i = 0; i < im->n; i++) {
+		const struct bld_cache_layer *l =
+			find_blob(&im->sources[i].doc, blob);
+
+		if (l == NULL)
+			continue;
+		*ret = l->diff_id;
+		return true;
+	}
+	return false;
+}
+
 void
 bld_import_lose(struct bld_import *im, const struct stv_digest *diff_id)
 {

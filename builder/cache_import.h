@@ -58,6 +58,17 @@ bool bld_import_layer(const struct bld_import *im,
 		      const struct oci_descriptor **ret);
 
 /*
+ * bld_import_path(im, blob, domain): a repository of the registry ${domain}
+ * that has the blob of a layer, or NULL.  Borrows from ${im}; NULL is ok.
+ */
+const char *bld_import_path(const struct bld_import *im,
+			    const struct stv_digest *blob, const char *domain);
+
+/* bld_import_diff_id(im, blob, ret): of the layer that the blob is. */
+bool bld_import_diff_id(const struct bld_import *im,
+			const struct stv_digest *blob, struct stv_digest *ret);
+
+/*
  * bld_import_lose(im, diff_id): that layer is not to be had, though a record
  * of it has been taken for a hit: the build is to begin anew, without what
  * would need it.

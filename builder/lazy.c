@@ -354,6 +354,45 @@ bld_lazy_need(struct bld_stage *st, const struct bld_step *step,
 	return r;
 }
 
+/* Which layer has this blob? */
+static bool
+find_blob(const struct bld_build *b, const struct stv_digest *blob,
+	  struct stv_digest *ret)
+{
+	for (size_t i = 0; i < b->lazy->bases.len; i++) {
+		const struct bld_pulling *p = b->lazy->bases.v[i]->pulling;
+		const struct oci_config *c =
+			p == NULL ? NULL : bld_pull_config(p);
+
+		for (size_t k = 0; c != NULL && k < c->n_diff_ids; k++)
+			if (stv_digest_equal(
+				    &bld_pull_manifest(p)->layers[k].digest,
+				    blob)) {
+				*ret = c->diff_ids[k];
+				return true;
+			}
+	}
+	return bld_import_diff_id(b->import, blob, ret);
+}
+
+int
+bld_lazy_bring(struct bld_build *b, const struct stv_digest *blob,
+	       struct stv_err **err)
+{
+	struct stv_digest diff_id;
+	char text[STV_DIGEST_STR_MAX];
+	int rc;
+
+	bld_lock(b);
+	rc = find_blob(b, blob, &diff_id)
+		     ? bld_lazy_need(b->stages.v[b->targets.v[0]], NULL,
+				     &diff_id, 1, err)
+		     : stv_fail(err, STV_E_NOT_FOUND, "blob %s is nowhere",
+				stv_digest_str(blob, text));
+	bld_unlock(b);
+	return rc;
+}
+
 bool
 bld_lazy_blob(const struct bld_build *b, const struct stv_digest *diff_id,
 	      const struct oci_descriptor **ret)

@@ -80,6 +80,13 @@ int bld_lazy_need(struct bld_stage *st, const struct bld_step *step,
 bool bld_lazy_blob(const struct bld_build *b, const struct stv_digest *diff_id,
 		   const struct oci_descriptor **ret);
 
+/*
+ * bld_lazy_bring(b, blob, err): bld_lazy_need() by the digest of the blob.  The
+ * lock is not held.
+ */
+int bld_lazy_bring(struct bld_build *b, const struct stv_digest *blob,
+		   struct stv_err **err);
+
 /* bld_lazy_figures(l): what was fetched so far; NULL is ok. */
 struct bld_lazy_figures bld_lazy_figures(const struct bld_lazy *l);
 

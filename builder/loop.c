@@ -17,6 +17,7 @@
 
 #include "builder/build_internal.h"
 #include "builder/redact.h"
+#include "builder/ship.h"
 
 /* How long a command may take to end after SIGTERM: 2 s to a clean end
  * (RELIABILITY 3.2) with room for the rest. */
@@ -403,6 +404,9 @@ bld_loop(struct bld_build *b, struct stv_err **err)
 	for (size_t i = 0; i < b->stages.len; i++)
 		if (b->stages.v[i]->has_thread)
 			(void)pthread_join(b->stages.v[i]->thread, NULL);
+	/* While stv_is_cancelled() ends a request that is under way. */
+	if (bld_is_over(b))
+		bld_ship_stop(b->ship);
 	stv_cancel_set(false);
 	(void)close(signal_fd);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -34,6 +34,18 @@ struct watched {
 	const struct oci_descriptor *d;
 };
 
+static int
+open_blob(void *arg, int *ret_fd, struct stv_err **err)
+{
+	struct watched *w = arg;
+	const struct bld_push_opts *o = w->push->o;
+
+	if (o->bring != NULL && !cas_blob_has(o->store, &w->d->digest) &&
+	    o->bring(o->arg, &w->d->digest, err) < 0)
+		return -1;
+	return cas_blob_open(o->store, &w->d->digest, ret_fd, NULL, err);
+}
+
 static void
 on_progress(void *arg, uint64_t now, uint64_t total)
 {
@@ -55,18 +67,18 @@ push_blob(void *arg, size_t i, struct stv_err **err)
 			    .d = i < p->manifest->n_layers
 					 ? &p->manifest->layers[i]
 					 : &p->manifest->config};
-	struct reg_upload u = {.digest = w.d->digest,
-			       .from = p->o->from,
+	struct reg_upload u = {.fd = -1,
+			       .open = open_blob,
+			       .size = w.d->size,
+			       .digest = w.d->digest,
 			       .on_progress = on_progress,
 			       .arg = &w};
-	stv_auto_fd fd = -1;
 	enum reg_uploaded how;
 	uint64_t sent = 0;
 	int rc;
 
-	if (cas_blob_open(p->o->store, &u.digest, &fd, &u.size, err) < 0)
-		return -1;
-	u.fd = fd;
+	if (p->o->from != NULL)
+		u.from = p->o->from(p->o->arg, &u.digest);
 	rc = reg_client_put_blob(p->o->client, p->ref, &u, &how, &sent, err);
 	(void)pthread_mutex_lock(&p->lock);
 	p->ret->sent += sent;
@@ -106,6 +118,8 @@ repack(struct push *p, struct stv_err **err)
 	};
 	struct oci_descriptor d = {.size = 0};
 
+	if (p->o->form != NULL)
+		o = *p->o->form;
 	if (cas_repack(p->o->store, &p->ret->manifest, &o, &d, err) < 0)
 		return -1;
 	p->ret->manifest = d.digest;
@@ -120,7 +134,7 @@ prepare(struct push *p, const struct cas_image *image, struct stv_buf *text,
 {
 	if (bld_image_manifest(p->o->store, image, &p->ret->manifest,
 			       &p->manifest, err) < 0 ||
-	    (wants_repack(p) && repack(p, err) < 0))
+	    ((p->o->form != NULL || wants_repack(p)) && repack(p, err) < 0))
 		return -1;
 	oci_manifest_free(p->manifest);
 	p->manifest = NULL;
@@ -136,14 +150,19 @@ static int
 push_all(struct push *p, const struct cas_image *image, struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	char digest[STV_DIGEST_STR_MAX];
 	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
 
 	if (prepare(p, image, &text, err) < 0 ||
 	    bld_parallel(p->manifest->n_layers + 1, n, push_blob, p, err) < 0)
 		return -1;
-	return reg_client_put_manifest(p->o->client, p->ref, p->ref->tag,
-				       p->manifest->media_type,
-				       stv_buf_str(&text), text.len, err);
+	p->ret->has_docker_types =
+		strcmp(p->manifest->media_type, DOCKER_MT_MANIFEST) == 0;
+	return reg_client_put_manifest(
+		p->o->client, p->ref,
+		p->o->is_by_digest ? stv_digest_str(&p->ret->manifest, digest)
+				   : p->ref->tag,
+		p->manifest->media_type, stv_buf_str(&text), text.len, err);
 }
 
 int

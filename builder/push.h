@@ -17,17 +17,34 @@
 
 #include "registry/client.h"
 
-struct cas_image;  /* cache/meta.h */
-struct cas_store;  /* cache/store.h */
-struct reg_client; /* registry/client.h */
-struct reg_ref;	   /* registry/ref.h */
-struct stv_err;	   /* core/err.h */
+struct cas_image;	/* cache/meta.h */
+struct cas_repack_opts; /* cache/repack.h */
+struct cas_store;	/* cache/store.h */
+struct reg_client;	/* registry/client.h */
+struct reg_ref;		/* registry/ref.h */
+struct stv_err;		/* core/err.h */
 
 struct bld_push_opts {
 	struct cas_store *store; /* the caller holds a lease */
 	struct reg_client *client;
 	struct stv_compression how; /* of layers that lie here plain */
-	const char *from;    /* a repository of the same host to mount from */
+	/*
+	 * The image in another form than it has here; NULL: as it is, layers
+	 * that lie here plain compressed as ${how} says.
+	 */
+	const struct cas_repack_opts *form;
+	bool is_by_digest; /* no tag is set */
+	/*
+	 * A repository of the same host that has the blob, to mount it from, or
+	 * NULL.  May be NULL.
+	 */
+	const char *(*from)(void *arg, const struct stv_digest *blob);
+	/*
+	 * A layer whose blob is not here, and which the registry lacks: bring
+	 * it.  NULL: all are here.
+	 */
+	int (*bring)(void *arg, const struct stv_digest *blob,
+		     struct stv_err **err);
 	unsigned n_parallel; /* blobs at a time; 0: 4 */
 	/* A blob is in the registry; by any thread, one at a time. */
 	void (*on_blob)(void *arg, const struct stv_digest *blob,
@@ -41,7 +58,8 @@ struct bld_push_opts {
 struct bld_pushed {
 	struct stv_digest manifest;
 	uint64_t manifest_size;
-	uint64_t sent; /* bytes of blobs */
+	bool has_docker_types; /* of the manifest */
+	uint64_t sent;	       /* bytes of blobs */
 };
 
 /*

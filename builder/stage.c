@@ -20,6 +20,7 @@
 #include "builder/journal.h"
 #include "builder/lazy.h"
 #include "builder/mount.h"
+#include "builder/ship.h"
 #include "builder/why.h"
 
 /* How long to wait before asking again for a key that another process holds. */
@@ -342,6 +343,7 @@ bld_apply(struct bld_stage *st, const struct bld_outcome *out, const char *by)
 		oci_config_add_diff_id(st->config, &out->diff_id);
 		st->chain = oci_chain_id(is_first ? NULL : &st->chain,
 					 &out->diff_id);
+		bld_ship_layer(st, &out->diff_id);
 	}
 	bld_history(st, by, st->created, !out->has_layer);
 }

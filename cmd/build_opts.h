@@ -39,6 +39,7 @@ struct build_values {
 	bool is_quiet;
 	bool no_cache;
 	bool pull;
+	bool push;
 	bool no_sync;
 	bool propagate_exit;
 };

@@ -223,6 +223,27 @@ take_progress(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
+/* --push: images of --output go to the registry, else --output type=registry.
+ */
+static void
+take_push(struct build_request *r)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < r->outputs.len; i++) {
+		struct cmd_output *o = &r->outputs.v[i];
+
+		o->is_pushed |= o->type == CMD_OUTPUT_IMAGE;
+		is_any |= o->is_pushed;
+	}
+	if (!is_any)
+		*stv_vec_push(&r->outputs) = (struct cmd_output){
+			.type = CMD_OUTPUT_REGISTRY,
+			.is_pushed = true,
+			.compression = {.codec = STV_CODEC_GZIP},
+		};
+}
+
 /* What --output and --annotation say is about an image of this platform. */
 static int
 take_outputs(const struct build_values *v, struct build_request *r,
@@ -238,6 +259,8 @@ take_outputs(const struct build_values *v, struct build_request *r,
 	for (size_t i = 0; i < v->outputs.len && rc == 0; i++)
 		rc = cmd_output_parse(v->outputs.v[i], &platform,
 				      stv_vec_push(&r->outputs), err);
+	if (rc == 0 && v->push)
+		take_push(r);
 	for (size_t i = 0; i < v->annotations.len && rc == 0; i++)
 		rc = cmd_annotation_parse(v->annotations.v[i], &platform,
 					  &r->annotations, err);

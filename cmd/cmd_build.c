@@ -35,6 +35,7 @@
 #include "cmd/image.h"
 #include "cmd/metadata.h"
 #include "cmd/opts.h"
+#include "cmd/pushes.h"
 #include "cmd/registry.h"
 #include "cmd/ui.h"
 #include "cmd/verbs.h"
@@ -56,6 +57,7 @@ struct build {
 	struct bld_target *targets; /* with the names of type=image */
 	struct bld_result *results; /* of each target */
 	struct cmd_made made;
+	struct cmd_pushes pushes;
 	struct cmd_registry registry; /* once an image is fetched */
 };
 
@@ -307,8 +309,12 @@ execute(struct build *b, struct stv_err **err)
 	int rc;
 
 	take_targets(b, &o);
-	if (take_epoch(b, &o, err) < 0)
+	if (take_epoch(b, &o, err) < 0 ||
+	    cmd_pushes_make(&b->r, b->made.is_stable, &b->pushes, err) < 0)
 		return -1;
+	o.pushes = b->pushes.to.v;
+	o.n_pushes = b->pushes.to.len;
+	o.is_push_only = b->pushes.is_only;
 	for (size_t i = 0; i < b->r.args.len; i++)
 		stv_strs_take(&o.build_args,
 			      stv_xasprintf("%s=%s", b->r.args.v[i].name,
@@ -353,6 +359,10 @@ write_metadata(const struct build *b, struct stv_err **err)
 static int
 write_results(struct build *b, struct stv_err **err)
 {
+	for (size_t i = 0; i < b->made.n; i++)
+		if (b->results[i].pushed.media_type != NULL)
+			oci_descriptor_copy(&b->made.written[i],
+					    &b->results[i].pushed);
 	for (size_t i = 0; i < b->r.outputs.len; i++)
 		if (cmd_export(b->cx, b->store, &b->r.outputs.v[i], &b->made,
 			       err) < 0)
@@ -398,7 +408,7 @@ tell_names(struct build *b)
 
 		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
 			  stv_digest_str(&b->results[i].image.config, id));
-		for (size_t k = 0; k < t->tags.len; k++) {
+		for (size_t k = 0; !b->pushes.is_only && k < t->tags.len; k++) {
 			stv_auto_free char *name =
 				cmd_tag_familiar(t->tags.v[k]);
 
@@ -491,6 +501,7 @@ end(struct build *b)
 	free(b->targets);
 	free(b->results);
 	free(b->made.written);
+	cmd_pushes_fini(&b->pushes);
 	cmd_input_fini(&b->in);
 	cas_store_close(b->store);
 	stv_strs_clear(&b->args);

@@ -205,7 +205,8 @@ cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
 {
 	int rc;
 
-	if (o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_CACHE)
+	if (o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_CACHE ||
+	    o->type == CMD_OUTPUT_REGISTRY)
 		return 0;
 	if (o->type == CMD_OUTPUT_LOCAL || o->is_dir)
 		rc = write_dir(cx, s, o, made, err);

@@ -18,14 +18,16 @@
 
 #define OF(type) (1U << (type))
 #define OF_ARCHIVE (OF(CMD_OUTPUT_OCI) | OF(CMD_OUTPUT_DOCKER))
-#define OF_IMAGE (OF_ARCHIVE | OF(CMD_OUTPUT_IMAGE))
+#define OF_PUSH (OF(CMD_OUTPUT_IMAGE) | OF(CMD_OUTPUT_REGISTRY))
+#define OF_IMAGE (OF_ARCHIVE | OF_PUSH)
 #define OF_FILES (OF(CMD_OUTPUT_TAR) | OF(CMD_OUTPUT_LOCAL))
 #define OF_DEST (OF_ARCHIVE | OF_FILES)
 
 static const char *const type_names[] = {
-	[CMD_OUTPUT_IMAGE] = "image",	[CMD_OUTPUT_OCI] = "oci",
-	[CMD_OUTPUT_DOCKER] = "docker", [CMD_OUTPUT_TAR] = "tar",
-	[CMD_OUTPUT_LOCAL] = "local",	[CMD_OUTPUT_CACHE] = "cacheonly",
+	[CMD_OUTPUT_IMAGE] = "image",	    [CMD_OUTPUT_OCI] = "oci",
+	[CMD_OUTPUT_DOCKER] = "docker",	    [CMD_OUTPUT_TAR] = "tar",
+	[CMD_OUTPUT_LOCAL] = "local",	    [CMD_OUTPUT_CACHE] = "cacheonly",
+	[CMD_OUTPUT_REGISTRY] = "registry",
 };
 
 /* One field being taken. */
@@ -200,16 +202,32 @@ take_split(const struct field *f, struct stv_err **err)
 static int
 take_push(const struct field *f, struct stv_err **err)
 {
+	if (parse_switch(f, &f->o->is_pushed, err) < 0)
+		return -1;
+	if (f->o->type == CMD_OUTPUT_REGISTRY && !f->o->is_pushed)
+		return fail_field(f,
+				  "type=registry is a push: write "
+				  "type=image.",
+				  err);
+	return 0;
+}
+
+static int
+take_by_digest(const struct field *f, struct stv_err **err)
+{
+	return parse_switch(f, &f->o->is_by_digest, err);
+}
+
+/* NAME@DIGEST is what a push by digest is called anyway. */
+static int
+take_canonical(const struct field *f, struct stv_err **err)
+{
 	bool is_on = false;
 
 	if (parse_switch(f, &is_on, err) < 0)
 		return -1;
-	if (!is_on)
-		return 0;
-	return fail_field(f,
-			  "This version does not push yet: write "
-			  "type=oci,dest=FILE and copy that to the registry.",
-			  err);
+	f->o->has_canonical = is_on;
+	return 0;
 }
 
 static const struct key {
@@ -221,13 +239,15 @@ static const struct key {
 	{"target", OF_IMAGE | OF_FILES, take_target},
 	{"name", OF_IMAGE, take_name},
 	{"tar", OF_ARCHIVE, take_tar},
-	{"compression", OF_ARCHIVE, take_compression},
-	{"compression-level", OF_ARCHIVE, take_level},
-	{"force-compression", OF_ARCHIVE, take_force},
-	{"oci-mediatypes", OF_ARCHIVE, take_oci_types},
+	{"compression", OF_IMAGE, take_compression},
+	{"compression-level", OF_IMAGE, take_level},
+	{"force-compression", OF_IMAGE, take_force},
+	{"oci-mediatypes", OF_IMAGE, take_oci_types},
 	{"rewrite-timestamp", OF_IMAGE | OF_FILES, take_rewrite},
 	{"platform-split", OF_FILES, take_split},
-	{"push", OF(CMD_OUTPUT_IMAGE), take_push},
+	{"push", OF_PUSH, take_push},
+	{"push-by-digest", OF_PUSH, take_by_digest},
+	{"name-canonical", OF_PUSH, take_canonical},
 };
 
 static int
@@ -284,7 +304,7 @@ take_field(const struct field *f, const struct stv_platform *platform,
 {
 	if (strncmp(f->name, "annotation", 10) == 0 &&
 	    strchr(".-[", f->name[10]) != NULL && f->name[10] != '\0') {
-		if ((OF(f->o->type) & OF_ARCHIVE) != 0)
+		if ((OF(f->o->type) & OF_IMAGE) != 0)
 			return take_annotation(f, platform, err);
 		stv_fail(err, STV_E_USAGE,
 			 "--output: type=%s has no annotations of its own",
@@ -307,17 +327,9 @@ take_type(const char *name, struct cmd_output *o, struct stv_err **err)
 			o->type = (enum cmd_output_type)i;
 			return 0;
 		}
-	if (strcmp(name, "registry") == 0) {
-		stv_fail(err, STV_E_USAGE,
-			 "--output: type=registry is not supported yet by "
-			 "this version");
-		stv_err_hint(*err, "Write type=oci,dest=FILE and copy that to "
-				   "the registry.");
-		return -1;
-	}
 	stv_fail(err, STV_E_USAGE, "--output: there is no type '%s'", name);
 	stv_err_hint(*err, "Choose one of oci, docker, tar, local, image, "
-			   "cacheonly.");
+			   "registry, cacheonly.");
 	return -1;
 }
 
@@ -371,9 +383,36 @@ check_compression(const struct cmd_output *o, struct stv_err **err)
 	return 0;
 }
 
+/* Is there something that only a push can do? */
+static int
+check_push(const struct cmd_output *o, struct stv_err **err)
+{
+	if (o->type == CMD_OUTPUT_IMAGE && !o->is_pushed &&
+	    (o->has_compression || o->is_forced || o->compression.level != 0 ||
+	     o->oci_types != CMD_UNSET || o->is_by_digest ||
+	     o->annotations.manifest.len + o->annotations.descriptor.len > 0)) {
+		stv_fail(err, STV_E_USAGE,
+			 "--output: type=image without push=true is the store, "
+			 "where nothing is compressed or annotated for an "
+			 "output");
+		stv_err_hint(*err, "Add push=true, or write "
+				   "type=oci,dest=FILE.");
+		return -1;
+	}
+	if (o->has_canonical && !o->is_by_digest)
+		return stv_fail(
+			err, STV_E_USAGE,
+			"--output: name-canonical=true is possible with "
+			"push-by-digest=true only");
+	return 0;
+}
+
 static int
 check_output(struct cmd_output *o, struct stv_err **err)
 {
+	o->is_pushed |= o->type == CMD_OUTPUT_REGISTRY;
+	if (check_push(o, err) < 0)
+		return -1;
 	/* docker: without a place both mean the local store */
 	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL) {
 		if (o->has_compression || o->is_forced ||
@@ -477,7 +516,7 @@ bool
 cmd_output_needs_image(const struct cmd_output *o)
 {
 	return o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_OCI ||
-	       o->type == CMD_OUTPUT_DOCKER;
+	       o->type == CMD_OUTPUT_DOCKER || o->type == CMD_OUTPUT_REGISTRY;
 }
 
 bool

@@ -18,7 +18,8 @@ enum cmd_output_type {
 	CMD_OUTPUT_DOCKER,
 	CMD_OUTPUT_TAR,
 	CMD_OUTPUT_LOCAL,
-	CMD_OUTPUT_CACHE /* nothing: the build is for its cache */
+	CMD_OUTPUT_CACHE,   /* nothing: the build is for its cache */
+	CMD_OUTPUT_REGISTRY /* to its names' registries, and not the store */
 };
 
 /* A switch that may be left to its default. */
@@ -31,10 +32,14 @@ struct cmd_output {
 	char *target; /* the stage of which it is, or NULL */
 	struct stv_strs names; /* name=, normal form: instead of --tag */
 	struct cmd_annotations annotations;
-	struct stv_compression compression; /* oci, docker */
-	bool has_compression;		    /* it was asked for */
-	bool is_forced;			    /* force-compression */
-	bool is_dir;			    /* oci, tar=false: a directory */
+	/* oci, docker, and what is pushed: */
+	struct stv_compression compression;
+	bool has_compression; /* it was asked for */
+	bool is_forced;	      /* force-compression */
+	bool is_dir;	      /* oci, tar=false: a directory */
+	bool is_pushed;	      /* registry, or image with push= */
+	bool has_canonical;   /* name-canonical */
+	bool is_by_digest;    /* push-by-digest: without a tag */
 	enum cmd_switch rewrite_timestamp;
 	enum cmd_switch oci_types; /* oci-mediatypes */
 };

@@ -112,6 +112,7 @@ reg_client_close(struct reg_client *c)
 	for (size_t i = 0; i < c->hosts.len; i++)
 		known_fini(&c->hosts.v[i]);
 	stv_vec_fini(&c->hosts);
+	stv_strs_clear(&c->there);
 	(void)pthread_mutex_destroy(&c->lock);
 	free(c);
 }

@@ -110,6 +110,11 @@ int reg_client_tags(struct reg_client *c, const struct reg_ref *ref,
 /* A blob to be sent. */
 struct reg_upload {
 	int fd; /* it is all of this file; read by pread() */
+	/*
+	 * Where ${fd} is -1: open it, called when it is sure that the bytes
+	 * are needed.  Owns: *ret_fd, closed by the upload.
+	 */
+	int (*open)(void *arg, int *ret_fd, struct stv_err **err);
 	uint64_t size;
 	struct stv_digest digest;
 	const char
@@ -124,7 +129,8 @@ enum reg_uploaded { REG_UPLOAD_HAD, REG_UPLOAD_MOUNTED, REG_UPLOAD_SENT };
 /*
  * reg_client_put_blob(c, ref, u, ret, ret_sent, err): make sure that the
  * repository has a blob: by HEAD, by a mount from ${u->from}, else by sending
- * it.  Larger ones go in pieces of 64 MiB at most, and what the registry took
+ * it; a blob that this client found or put there before is not asked for again.
+ * Larger ones go in pieces of 64 MiB at most, and what the registry took
  * of a piece that broke off is not sent again.  *ret_sent counts the bytes that
  * went out, those of broken tries too.
  * Errors: those of reg_host_do(); STV_E_DIGEST: the registry got other bytes.

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "core/strs.h"
 #include "core/vec.h"
 
 #include "registry/client.h"
@@ -28,6 +29,7 @@ struct reg_client {
 	struct reg_http *http;
 	pthread_mutex_t lock;
 	STV_VEC(struct known_host) hosts;
+	struct stv_strs there; /* "host/path@digest" of blobs; see upload.c */
 };
 
 /*

@@ -26,6 +26,7 @@ struct session {
 	const struct reg_upload *u;
 	struct reg_host *host;
 	char *what;
+	int fd;		 /* of the blob; ->u's, or opened by it */
 	char *location;	 /* of the session, or NULL */
 	uint64_t offset; /* what the registry has */
 	uint64_t sent;
@@ -128,7 +129,7 @@ rewind_piece(void *arg, struct stv_err **err)
 
 	(void)err;
 	stv_in_close(s->body);
-	s->body = stv_in_fd_range(s->u->fd, s->offset, s->piece);
+	s->body = stv_in_fd_range(s->fd, s->offset, s->piece);
 	return s->body;
 }
 
@@ -308,6 +309,8 @@ send_blob(struct session *s, struct stv_err **err)
 
 	if (r != 0)
 		return r;
+	if (s->fd < 0 && s->u->open(s->u->arg, &s->fd, err) < 0)
+		return -1;
 	if (s->u->size > MAX_WHOLE)
 		r = send_pieces(s, err);
 	if (r != 0)
@@ -315,12 +318,34 @@ send_blob(struct session *s, struct stv_err **err)
 	return end_session(s, err);
 }
 
+/* Did this client see or put the blob there before? */
+static bool
+is_known(struct reg_client *c, const char *name)
+{
+	bool is;
+
+	(void)pthread_mutex_lock(&c->lock);
+	is = stv_strs_has(&c->there, name);
+	(void)pthread_mutex_unlock(&c->lock);
+	return is;
+}
+
+static void
+add_known(struct reg_client *c, const char *name)
+{
+	(void)pthread_mutex_lock(&c->lock);
+	if (!stv_strs_has(&c->there, name))
+		stv_strs_add(&c->there, name);
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
 int
 reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 		    const struct reg_upload *u, enum reg_uploaded *ret,
 		    uint64_t *ret_sent, struct stv_err **err)
 {
-	struct session s = {.client = c, .u = u};
+	struct session s = {.client = c, .u = u, .fd = u->fd};
+	stv_auto_free char *name = NULL;
 	struct reg_endpoints places;
 	char text[STV_DIGEST_STR_MAX];
 	int r;
@@ -332,14 +357,19 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 	s.host = reg_client_host(c, s.place, err);
 	s.what = stv_xasprintf("blob %s of %s",
 			       stv_digest_str(&u->digest, text), s.place->path);
-	r = s.host == NULL ? -1 : is_there(&s, err);
+	name = stv_xasprintf("%s/%s@%s", s.place->host, s.place->path, text);
+	r = s.host == NULL ? -1 : is_known(c, name) ? 1 : is_there(&s, err);
 	*ret = REG_UPLOAD_HAD;
 	if (r == 0) {
 		r = send_blob(&s, err);
 		*ret = r == 1 ? REG_UPLOAD_MOUNTED : REG_UPLOAD_SENT;
 	}
+	if (r >= 0)
+		add_known(c, name);
 	*ret_sent = s.sent;
 	stv_in_close(s.body);
+	if (u->fd < 0)
+		stv_close_p(&s.fd);
 	free(s.location);
 	free(s.what);
 	reg_endpoints_fini(&places);
