@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --allow --annotation --build-arg --build-context --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --pull --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
+	[build]='--add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --pull --push --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'
@@ -89,7 +89,7 @@ _stave_values() {
 	--secret) echo 'id=' ;;
 	--ssh) echo 'default' ;;
 	--isolation) echo 'auto root userns single chroot' ;;
-	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest= type=image type=cacheonly' ;;
+	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest= type=image type=registry type=cacheonly' ;;
 	--filter) echo 'dangling= reference= label= before= since= until=' ;;
 	--format)
 		case $_stave_command in

@@ -301,23 +301,22 @@ outputs() {
 }
 
 parallel() {
-    local begin ms
+    local out
     e2e_import busybox
     mkdir ctx
     cat >ctx/Dockerfile <<'END'
 FROM busybox AS a
-RUN sleep 1; echo a >/a
+RUN cut -d' ' -f1 /proc/uptime >/a; sleep 1; cut -d' ' -f1 /proc/uptime >>/a
 FROM busybox AS b
-RUN sleep 1; echo b >/b
+RUN cut -d' ' -f1 /proc/uptime >/b; sleep 1; cut -d' ' -f1 /proc/uptime >>/b
 FROM busybox
 COPY --from=a /a /
 COPY --from=b /b /
 END
-    begin=$(date +%s%N)
     build -t x ctx
-    ms=$((($(date +%s%N) - begin) / 1000000))
-    [ "$ms" -lt 1900 ] || e2e_fail "two stages that sleep a second took $ms ms"
-    e2e_same 'files' "$("$STAVE" run x cat /a /b)" $'a\nb'
+    # Each begins before the other one ends, however loaded the machine is.
+    out=$("$STAVE" run x cat /a /b | tr '\n' ' ')
+    awk '{ exit !($1 < $4 && $3 < $2) }' <<<"$out" || e2e_fail "one after the other: $out"
 }
 
 # Only what the target needs is built.

@@ -303,8 +303,8 @@ places() {
     refused 1 'is not empty' -o type=oci,tar=false,dest=full
     refused 2 'more than one thing would be written to' -o type=oci,dest=a -o type=tar,dest=./a
     refused 2 'more than one thing would be written to' -o type=oci,dest=a --metadata-file a
-    refused 2 'type=registry is not supported yet' -o type=registry
-    refused 2 'push=true is not possible' -o type=image,push=true
+    refused 2 'without a name cannot be pushed' -o type=registry
+    refused 2 'without a name cannot be pushed' -o type=image,push=true
     refused 2 'Choose gzip, zstd or none' -o type=oci,dest=a,compression=estargz
     refused 2 'docker loads a tar only' -o type=docker,tar=false,dest=a
     refused 2 'is for one platform' -o type=local,platform-split=true,dest=a

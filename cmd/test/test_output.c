@@ -29,7 +29,8 @@ static void
 show(const struct cmd_output *o, struct stv_buf *ret)
 {
 	static const char *const types[] = {"image", "oci",   "docker",
-					    "tar",   "local", "cache"};
+					    "tar",   "local", "cache",
+					    "registry"};
 
 	stv_buf_addf(ret, "%s %s", types[o->type],
 		     o->dest != NULL ? o->dest : "(none)");
@@ -49,6 +50,10 @@ show(const struct cmd_output *o, struct stv_buf *ret)
 		stv_buf_addf(ret, " rewrite %d", (int)o->rewrite_timestamp);
 	if (cmd_output_has_docker_types(o))
 		stv_buf_adds(ret, " dockertypes");
+	if (o->is_pushed)
+		stv_buf_adds(ret, " push");
+	if (o->is_by_digest)
+		stv_buf_adds(ret, " digest");
 	show_pairs("m", &o->annotations.manifest, ret);
 	show_pairs("d", &o->annotations.descriptor, ret);
 }
@@ -73,6 +78,13 @@ ParameterizedTestParameters(output, fields)
 	static struct row rows[] = {
 		{"type=oci,dest=x.tar", "oci x.tar"},
 		{"type=docker,dest=x.tar", "docker x.tar dockertypes"},
+		{"type=registry", "registry (none) push"},
+		{"type=registry,compression=zstd,oci-mediatypes=true",
+		 "registry (none) zstd 0 push"},
+		{"type=registry,oci-mediatypes=false",
+		 "registry (none) dockertypes push"},
+		{"type=image,push=true,push-by-digest=true,name-canonical=1",
+		 "image (none) push digest"},
 		{"type=docker", "image (none)"},
 		{"type=image", "image (none)"},
 		{"type=cacheonly", "cache (none)"},
@@ -143,8 +155,6 @@ ParameterizedTestParameters(output, refusals)
 		{"type=local,dest=-", "!needs a directory"},
 		{"type=oci,tar=false", "!type=oci,tar=false needs a directory"},
 		{"type=image,dest=x", "!type=image has no option 'dest'"},
-		{"type=registry", "!type=registry is not supported yet"},
-		{"type=image,push=true", "!push=true is not possible"},
 		{"type=zip,dest=x", "!there is no type 'zip'"},
 		{"dest=x", "!needs a type="},
 		{"type=tar,dest=", "!dest= is empty"},
@@ -161,7 +171,11 @@ ParameterizedTestParameters(output, refusals)
 		{"type=oci,compression=none,compression-level=1",
 		 "!has no compression-level"},
 		{"type=tar,compression=gzip", "!Other types have it"},
-		{"type=image,compression=gzip", "!Other types have it"},
+		{"type=image,compression=gzip", "!Add push=true"},
+		{"type=image,push-by-digest=true", "!Add push=true"},
+		{"type=registry,push=false", "!write type=image"},
+		{"type=registry,dest=x", "!Other types have it"},
+		{"type=registry,name-canonical=true", "!push-by-digest=true"},
 		{"type=docker,compression=gzip", "!Write dest=FILE"},
 		{"type=docker,annotation.a=b", "!Write dest=FILE"},
 		{"type=local,dest=x,platform-split=true", "!one platform"},
