@@ -300,13 +300,14 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 static void
 tell_fetched(struct bld_build *b)
 {
-	struct bld_lazy_figures f = bld_lazy_figures(b->lazy);
+	struct bld_fetched f;
 
-	if (b->lazy != NULL)
-		stv_emitf(b->o->listener, STV_EV_NOTE,
-			  "cache: %llu layers fetched, %llu bytes",
-			  (unsigned long long)f.n_layers,
-			  (unsigned long long)f.bytes);
+	if (b->import == NULL)
+		return;
+	f = bld_import_fetched(b->import);
+	stv_emitf(b->o->listener, STV_EV_NOTE,
+		  "cache: %llu layers fetched, %llu bytes",
+		  (unsigned long long)f.n_layers, (unsigned long long)f.bytes);
 }
 
 /* One attempt; all of it is undone by bld_build_fini(). */
@@ -371,8 +372,12 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 		bld_build_fini(&b);
 		if (r < 0)
 			clear_results(results, n);
-		if (is_again)
+		if (is_again) {
+			stv_emitf(o->listener, STV_EV_NOTE,
+				  "cache: not every layer that is needed is "
+				  "there: the build begins anew");
 			stv_err_clear(err);
+		}
 	} while (is_again);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		ret[i] = results[i];

@@ -26,6 +26,7 @@ struct bld_import {
 	bool is_loaded;
 	STV_VEC(struct stv_digest) lost; /* diff IDs */
 	bool is_lost;			 /* since it was last asked */
+	struct bld_fetched fetched;
 };
 
 struct bld_import *
@@ -261,6 +262,19 @@ bld_import_lose(struct bld_import *im, const struct stv_digest *diff_id)
 {
 	*stv_vec_push(&im->lost) = *diff_id;
 	im->is_lost = true;
+}
+
+void
+bld_import_add_fetched(struct bld_import *im, uint64_t n_layers, uint64_t bytes)
+{
+	im->fetched.n_layers += n_layers;
+	im->fetched.bytes += bytes;
+}
+
+struct bld_fetched
+bld_import_fetched(const struct bld_import *im)
+{
+	return im->fetched;
 }
 
 bool

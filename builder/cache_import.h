@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/cleanup.h"
 #include "core/digest.h"
@@ -74,6 +75,19 @@ bool bld_import_diff_id(const struct bld_import *im,
  * would need it.
  */
 void bld_import_lose(struct bld_import *im, const struct stv_digest *diff_id);
+
+/* What --cache-from did not spare a build, all attempts together. */
+struct bld_fetched {
+	uint64_t n_layers;
+	uint64_t bytes;
+};
+
+/* bld_import_add_fetched(im, n_layers, bytes): so much was fetched. */
+void bld_import_add_fetched(struct bld_import *im, uint64_t n_layers,
+			    uint64_t bytes);
+
+/* bld_import_fetched(im): so much was fetched until now. */
+struct bld_fetched bld_import_fetched(const struct bld_import *im);
 
 /* bld_import_take_lost(im): was a layer lost since this was last asked? */
 bool bld_import_take_lost(struct bld_import *im);

@@ -35,7 +35,6 @@ struct bld_lazy {
 	/* Whom the base's progress is shown for. */
 	struct bld_stage *stage;
 	const struct bld_step *step;
-	struct bld_lazy_figures figures;
 };
 
 struct bld_lazy *
@@ -62,12 +61,6 @@ bld_lazy_free(struct bld_lazy *l)
 		base_free(l->bases.v[i]);
 	stv_vec_fini(&l->bases);
 	free(l);
-}
-
-struct bld_lazy_figures
-bld_lazy_figures(const struct bld_lazy *l)
-{
-	return l == NULL ? (struct bld_lazy_figures){0} : l->figures;
 }
 
 /* --- bases --- */
@@ -224,8 +217,9 @@ fetch_base(struct bld_build *b, struct base *s, struct stv_err **err)
 		return stv_wrap(err, "fetching '%s'", name);
 	}
 	s->is_done = true;
-	b->lazy->figures.bytes += pulled.downloaded;
-	b->lazy->figures.n_layers += bld_pull_config(s->pulling)->n_diff_ids;
+	bld_import_add_fetched(b->import,
+			       bld_pull_config(s->pulling)->n_diff_ids,
+			       pulled.downloaded);
 	return 0;
 }
 
@@ -260,8 +254,7 @@ receive(struct bld_build *b, const struct stv_digest *diff_id,
 		    0)
 		return -1;
 	bld_lock(b);
-	b->lazy->figures.bytes += size;
-	b->lazy->figures.n_layers++;
+	bld_import_add_fetched(b->import, 1, size);
 	bld_unlock(b);
 	return 0;
 }

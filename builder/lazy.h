@@ -26,12 +26,6 @@ struct stv_platform;   /* core/oci.h */
 
 struct bld_lazy;
 
-/* What was fetched so. */
-struct bld_lazy_figures {
-	uint64_t n_layers;
-	uint64_t bytes;
-};
-
 /* bld_lazy_new(): nothing is elsewhere.  Owns: bld_lazy_free(). */
 struct bld_lazy *bld_lazy_new(void);
 
@@ -86,8 +80,5 @@ bool bld_lazy_blob(const struct bld_build *b, const struct stv_digest *diff_id,
  */
 int bld_lazy_bring(struct bld_build *b, const struct stv_digest *blob,
 		   struct stv_err **err);
-
-/* bld_lazy_figures(l): what was fetched so far; NULL is ok. */
-struct bld_lazy_figures bld_lazy_figures(const struct bld_lazy *l);
 
 #endif /* STAVE_BUILDER_LAZY_H */
