@@ -9,9 +9,6 @@
 
 #include "builder/git_internal.h"
 
-/* Lines of git's complaint that are shown. */
-#define MAX_LINES 4
-
 /* Configuration by environment: in no file, and on no command line. */
 struct config {
 	struct stv_strs env;
@@ -122,37 +119,13 @@ make_env(const struct bld_git_ref *r, struct stv_strs *ret)
 	stv_strs_clear(&c.env);
 }
 
-/* The last lines that it wrote, in one. */
-static void
-last_words(const struct stv_buf *errors, struct stv_buf *ret)
-{
-	const char *text = stv_buf_str(errors), *p;
-	size_t n = errors->len;
-	int lines = 0;
-
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	for (p = text + n; p > text; p--)
-		if (p[-1] == '\n' && ++lines == MAX_LINES)
-			break;
-	while (p < text + n) {
-		const char *end = memchr(p, '\n', (size_t)(text + n - p));
-		size_t len = (size_t)((end == NULL ? text + n : end) - p);
-
-		if (ret->len > 0 && len > 0)
-			stv_buf_adds(ret, "; ");
-		stv_buf_add_escaped(ret, p, len);
-		p += len + (end != NULL);
-	}
-}
-
 static int
 failed(const struct bld_git_ref *r, const char *verb,
        const struct stv_proc_result *res, struct stv_err **err)
 {
 	stv_auto_buf why = STV_BUF_INIT((size_t)16 << 10);
 
-	last_words(&res->errors, &why);
+	stv_proc_last_words(res, &why);
 	return stv_fail(err, STV_E_NET,
 			"git %s of '%s' failed with status %d%s%s", verb,
 			r->shown, res->status, why.len > 0 ? ": " : "",

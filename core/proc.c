@@ -23,6 +23,8 @@
 /* How often the wish to end is looked at, and how long SIGTERM has. */
 #define POLL_MS 50
 #define GRACE_MS 1000
+/* Lines of a complaint that are shown. */
+#define MAX_LINES 4
 
 /* What the child is told, and what is kept of it. */
 struct proc {
@@ -94,11 +96,13 @@ become(const struct proc *p, int in, int out, int errors, int why)
 static int
 start(struct proc *p, struct stv_err **err)
 {
-	stv_auto_fd in = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+	stv_auto_fd nothing =
+		openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+	int in = p->o->input > 0 ? p->o->input : nothing;
 	int out[2] = {-1, -1}, errors[2] = {-1, -1}, why[2] = {-1, -1};
 	int rc = 0;
 
-	if (in < 0 || pipe2(out, O_CLOEXEC) < 0 ||
+	if (nothing < 0 || pipe2(out, O_CLOEXEC) < 0 ||
 	    pipe2(errors, O_CLOEXEC) < 0 ||
 	    pipe2(why, O_CLOEXEC | O_NONBLOCK) < 0)
 		rc = stv_fail_errno(err, errno, "cannot make a pipe");
@@ -298,4 +302,27 @@ stv_proc_result_fini(struct stv_proc_result *r)
 {
 	stv_buf_fini(&r->output);
 	stv_buf_fini(&r->errors);
+}
+
+void
+stv_proc_last_words(const struct stv_proc_result *r, struct stv_buf *ret)
+{
+	const char *text = stv_buf_str(&r->errors), *p;
+	size_t n = r->errors.len;
+	int lines = 0;
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	for (p = text + n; p > text; p--)
+		if (p[-1] == '\n' && ++lines == MAX_LINES)
+			break;
+	while (p < text + n) {
+		const char *end = memchr(p, '\n', (size_t)(text + n - p));
+		size_t len = (size_t)((end == NULL ? text + n : end) - p);
+
+		if (ret->len > 0 && len > 0)
+			stv_buf_adds(ret, "; ");
+		stv_buf_add_escaped(ret, p, len);
+		p += len + (end != NULL);
+	}
 }

@@ -27,6 +27,7 @@ struct stv_proc_opts {
 	const char *const *argv; /* argv[0]: looked for in PATH */
 	char *const *env;	 /* NAME=value, all of it */
 	int dirfd;		 /* its working directory; -1: ours */
+	int input;		 /* its standard input; 0: it is empty */
 	size_t max_output;	 /* 0: STV_MAX_PROC_OUTPUT */
 	const char *what;	 /* for messages; NULL: argv[0] */
 };
@@ -45,10 +46,11 @@ struct stv_proc_result {
 int stv_proc_find(const char *name, char **ret, struct stv_err **err);
 
 /*
- * stv_proc_run(o, ret, err): run it to its end; its standard input is empty.
- * That it failed is no error here: look at ret->status.
+ * stv_proc_run(o, ret, err): run it to its end.  That it failed is no error
+ * here: look at ret->status.
  *
  * Owns:   *ret, stv_proc_result_fini(); untouched on failure.
+ * Borrows: o->input, which stays open here.
  * Errors: STV_E_NOT_FOUND: no such program; STV_E_LIMIT: more output than
  *         allowed; STV_E_CANCELLED; STV_E_IO, also where it cannot be executed.
  * Threads: any, which waits.
@@ -58,5 +60,11 @@ int stv_proc_run(const struct stv_proc_opts *o, struct stv_proc_result *ret,
 
 /* stv_proc_result_fini(r): free the members. */
 void stv_proc_result_fini(struct stv_proc_result *r);
+
+/*
+ * stv_proc_last_words(r, ret): the last lines of what it wrote to its standard
+ * error, in one line and escaped, appended.
+ */
+void stv_proc_last_words(const struct stv_proc_result *r, struct stv_buf *ret);
 
 #endif /* STAVE_CORE_PROC_H */

@@ -64,6 +64,37 @@ Test(proc, it_gets_nothing_but_what_is_given)
 	close(open_fd);
 }
 
+Test(proc, it_reads_what_it_is_given)
+{
+	const char *const argv[] = {"cat", NULL};
+	struct stv_proc_opts o = {.argv = argv, .env = no_env, .dirfd = -1};
+	struct stv_proc_result r;
+	struct stv_err *err = NULL;
+	int fds[2];
+
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	cr_assert_eq(write(fds[1], "words", 5), 5);
+	(void)close(fds[1]);
+	o.input = fds[0];
+	cr_assert_eq(stv_proc_run(&o, &r, &err), 0);
+	cr_expect_str_eq(stv_buf_str(&r.output), "words");
+	cr_expect_eq(close(fds[0]), 0, "it is the caller's");
+	stv_proc_result_fini(&r);
+}
+
+Test(proc, of_its_last_words_nothing_acts_on_a_terminal)
+{
+	struct stv_proc_result r;
+	struct stv_buf words = STV_BUF_INIT(4096);
+	struct stv_err *err = NULL;
+
+	cr_assert_eq(sh("printf 'a\nb\n\nc\033[2J\nd\n\n' >&2", &r, &err), 0);
+	stv_proc_last_words(&r, &words);
+	cr_expect_str_eq(stv_buf_str(&words), "b; c\\x1b[2J; d");
+	stv_buf_fini(&words);
+	stv_proc_result_fini(&r);
+}
+
 Test(proc, what_is_not_there_is_said)
 {
 	const char *const argv[] = {"no-such-program-anywhere", NULL};
