@@ -66,6 +66,9 @@ void reg_http_close(struct reg_http *h);
 
 struct reg_http_response; /* below */
 
+/* A body that ends where its stream does: chunked. */
+#define REG_SIZE_UNKNOWN UINT64_MAX
+
 /* What of TLS differs for one host; zero means the default. */
 struct reg_tls {
 	bool is_unverified; /* any certificate will do */
@@ -82,8 +85,16 @@ struct reg_http_request {
 	const struct stv_strs *headers; /* "Name: value"; may be NULL */
 	const char *authorization;	/* value of the header, or NULL */
 	const struct reg_tls *tls;	/* of this host; NULL: the default */
+	/*
+	 * The path of a socket that is spoken to in the place of the URL's
+	 * host, without a proxy; NULL: the host.
+	 */
+	const char *unix_socket;
 
-	/* What is sent: ${body_size} bytes of ${body}, or nothing. */
+	/*
+	 * What is sent: ${body_size} bytes of ${body} or, REG_SIZE_UNKNOWN, all
+	 * of it; or nothing.
+	 */
 	struct stv_in *body;
 	uint64_t body_size;
 	/* Give the body anew for a retry or a redirect; NULL: not possible. */

@@ -276,6 +276,30 @@ set_limits(struct reg_try *t, struct stv_err **err)
 	return 0;
 }
 
+/* A socket of this machine; a redirect leads away from it. */
+static int
+set_socket(struct reg_try *t, struct stv_err **err)
+{
+	if (t->req->unix_socket == NULL || t->is_foreign)
+		return 0;
+	SET(CURLOPT_UNIX_SOCKET_PATH, t->req->unix_socket);
+	SET(CURLOPT_PROXY, "");
+	return 0;
+}
+
+static int
+set_body(struct reg_try *t, struct stv_err **err)
+{
+	uint64_t size = t->req->body_size;
+
+	SET(CURLOPT_UPLOAD, 1L);
+	SET(CURLOPT_INFILESIZE_LARGE,
+	    size == REG_SIZE_UNKNOWN ? (curl_off_t)-1 : (curl_off_t)size);
+	SET(CURLOPT_READFUNCTION, on_read);
+	SET(CURLOPT_READDATA, t);
+	return 0;
+}
+
 static int
 set_method(struct reg_try *t, struct stv_err **err)
 {
@@ -283,11 +307,8 @@ set_method(struct reg_try *t, struct stv_err **err)
 	if (strcmp(t->method, "HEAD") == 0) {
 		SET(CURLOPT_NOBODY, 1L);
 	} else if (t->body != NULL) {
-		SET(CURLOPT_UPLOAD, 1L);
-		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->req->body_size);
-		SET(CURLOPT_READFUNCTION, on_read);
-		SET(CURLOPT_READDATA, t);
 		SET(CURLOPT_CUSTOMREQUEST, t->method);
+		return set_body(t, err);
 	} else if (strcmp(t->method, "GET") != 0) {
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
 		SET(CURLOPT_POSTFIELDS, "");
@@ -379,7 +400,10 @@ send_some(struct reg_try *t, struct stv_err **err)
 	reg_transfer_put(&t->transfer, (size_t)n);
 	t->n_sent += (uint64_t)n;
 	if (t->req->on_progress != NULL)
-		t->req->on_progress(t->req->arg, t->n_sent, t->req->body_size);
+		t->req->on_progress(t->req->arg, t->n_sent,
+				    t->req->body_size == REG_SIZE_UNKNOWN
+					    ? 0
+					    : t->req->body_size);
 	return 0;
 }
 
@@ -484,8 +508,8 @@ reg_try_perform(struct reg_try *t, struct stv_err **err)
 
 	begin(t);
 	if (set_safety(t, err) == 0 && set_tls(t, err) == 0 &&
-	    set_limits(t, err) == 0 && set_method(t, err) == 0 &&
-	    set_headers(t, err) == 0) {
+	    set_socket(t, err) == 0 && set_limits(t, err) == 0 &&
+	    set_method(t, err) == 0 && set_headers(t, err) == 0) {
 		reg_transfer_start(&t->transfer);
 		rc = move(t, &t->why);
 		if (rc == 1)

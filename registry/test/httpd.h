@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/mem.h"
@@ -53,6 +54,16 @@ httpd_send(int fd, const char *text)
 	}
 }
 
+/* The headers are there, and of a body in chunks the last one. */
+static UNUSED_OK bool
+httpd_is_whole(const char *request)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+
+	return end != NULL && (strstr(request, "chunked") == NULL ||
+			       strstr(end, "\r\n0\r\n\r\n") != NULL);
+}
+
 static UNUSED_OK void
 httpd_serve(struct httpd *s, int fd, size_t i)
 {
@@ -67,7 +78,7 @@ httpd_serve(struct httpd *s, int fd, size_t i)
 			break;
 		n += (size_t)got;
 		request[n] = '\0';
-		if (strstr(request, "\r\n\r\n") != NULL)
+		if (httpd_is_whole(request))
 			break;
 	}
 	if (s->stall_ms > 0)
@@ -109,6 +120,20 @@ httpd_main(void *arg)
 		(void)close(fd);
 	}
 	return NULL;
+}
+
+/* The socket ${path} in the place of a port. */
+static UNUSED_OK void
+httpd_open_unix(struct httpd *s, const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	memset(s, 0, sizeof(*s));
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_geq(s->fd, 0);
+	cr_assert_eq(bind(s->fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	cr_assert_eq(listen(s->fd, 16), 0);
 }
 
 /* A port of 127.0.0.1; the answers come before httpd_start(). */

@@ -489,6 +489,39 @@ Test(http, an_upload_is_repeated)
 	bench_end(&b);
 }
 
+/* Without a length it goes in chunks; a proxy has no part in it. */
+Test(http, a_socket_takes_a_body_of_unknown_size)
+{
+	char dir[] = "/tmp/stave-http.XXXXXX";
+	struct upload u = {.in = stv_in_mem("data", 4)};
+	char *path;
+	struct bench b;
+
+	cr_assert_not_null(mkdtemp(dir));
+	path = stv_xasprintf("%s/socket", dir);
+	bench_open(&b, (struct reg_http_opts){0});
+	(void)close(b.server.fd);
+	httpd_open_unix(&b.server, path);
+	(void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+	(void)unsetenv("no_proxy");
+	b.req.unix_socket = path;
+	b.req.method = "POST";
+	b.req.body = u.in;
+	b.req.body_size = REG_SIZE_UNKNOWN;
+	httpd_answer(&b.server, OK_HELLO);
+	cr_assert_eq(bench_get(&b, "/a"), 0, "%s", stv_err_msg(b.err));
+	cr_expect_str_eq(stv_buf_str(&b.body), "hello");
+	cr_expect_not_null(strstr(b.server.requests[0], "POST /a "));
+	cr_expect_not_null(strstr(b.server.requests[0], "chunked"));
+	cr_expect_not_null(strstr(b.server.requests[0], "\r\n4\r\ndata\r\n"));
+	cr_expect_null(strstr(b.server.requests[0], "Content-Length"));
+	stv_in_close(u.in);
+	bench_end(&b);
+	(void)unlink(path);
+	(void)rmdir(dir);
+	free(path);
+}
+
 struct text_row {
 	const char *in;
 	const char *out;
