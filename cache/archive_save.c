@@ -34,6 +34,7 @@ struct part {
 	struct stv_digest digest; /* of the blob; of a plain tar: its diff ID */
 	char *path;
 	bool is_plain_tar;
+	bool is_left_out;
 };
 
 /* An archive being put together. */
@@ -42,13 +43,14 @@ struct save {
 	enum cas_archive_format format;
 	struct stv_sink *out; /* or NULL: into ${dirfd} */
 	int dirfd;
+	const char *blobs; /* into ${dirfd}: a link to the store's own blobs */
 	STV_VEC(struct part) parts;
 	struct oci_index *index;
 	json_t *docker; /* manifest.json */
 };
 
 /* A file called ${folder}<hex of ${d}>${suffix}. */
-static void
+static struct part *
 add_part(struct save *v, const struct stv_digest *d, const char *folder,
 	 const char *suffix)
 {
@@ -58,12 +60,13 @@ add_part(struct save *v, const struct stv_digest *d, const char *folder,
 	p->digest = *d;
 	p->path =
 		stv_xasprintf("%s%s%s", folder, stv_digest_hex(d, hex), suffix);
+	return p;
 }
 
-static void
+static struct part *
 add_blob(struct save *v, const struct stv_digest *d)
 {
-	add_part(v, d, "blobs/sha256/", "");
+	return add_part(v, d, "blobs/sha256/", "");
 }
 
 /* ---- what belongs to an image ----------------------------------------- */
@@ -104,16 +107,15 @@ docker_tags(const struct cas_save_image *image)
 /* A layer of the archive, and its line in docker's manifest.json. */
 static void
 add_layer(struct save *v, const struct oci_descriptor *layer,
-	  const struct stv_digest *diff_id, json_t *lines)
+	  const struct stv_digest *diff_id, bool is_left_out, json_t *lines)
 {
-	if (v->format == CAS_ARCHIVE_DOCKER) {
-		add_part(v, diff_id, "", ".tar");
-		v->parts.v[v->parts.len - 1].is_plain_tar = true;
-	} else {
-		add_blob(v, &layer->digest);
-	}
-	(void)json_array_append_new(
-		lines, stv_json_str(v->parts.v[v->parts.len - 1].path));
+	bool is_docker = v->format == CAS_ARCHIVE_DOCKER;
+	struct part *p = is_docker ? add_part(v, diff_id, "", ".tar")
+				   : add_blob(v, &layer->digest);
+
+	p->is_plain_tar = is_docker;
+	p->is_left_out = is_left_out;
+	(void)json_array_append_new(lines, stv_json_str(p->path));
 }
 
 static int
@@ -168,7 +170,8 @@ add_manifest(struct save *v, const struct stv_digest *d,
 	if (read_config(v, m, &config, err) < 0)
 		return -1;
 	for (size_t i = 0; i < m->n_layers; i++)
-		add_layer(v, &m->layers[i], &config->diff_ids[i], lines);
+		add_layer(v, &m->layers[i], &config->diff_ids[i],
+			  image->left_out != NULL && image->left_out[i], lines);
 	return 0;
 }
 
@@ -424,11 +427,15 @@ static int
 cmp_part(const void *a, const void *b)
 {
 	const struct part *x = a, *y = b;
+	int d = strcmp(x->path, y->path);
 
-	return strcmp(x->path, y->path);
+	return d != 0 ? d : (int)x->is_left_out - (int)y->is_left_out;
 }
 
-/* Every part once, in the order of the names. */
+/*
+ * Every part once, in the order of the names.  A layer may be left out in one
+ * place of an image and be needed in another one, which then comes first.
+ */
 static int
 put_parts(struct save *v, struct stv_err **err)
 {
@@ -439,7 +446,8 @@ put_parts(struct save *v, struct stv_err **err)
 		if (i > 0 &&
 		    strcmp(v->parts.v[i].path, v->parts.v[i - 1].path) == 0)
 			continue;
-		if (put_part(v, &v->parts.v[i], err) < 0)
+		if (!v->parts.v[i].is_left_out &&
+		    put_part(v, &v->parts.v[i], err) < 0)
 			return -1;
 	}
 	return 0;
@@ -451,6 +459,22 @@ put_folder(struct save *v, const char *path, struct stv_err **err)
 	if (v->out != NULL)
 		return put_header(v, path, LAY_DIR, 0, err);
 	return stv_fsat_mkdirs(v->dirfd, path, 0755, err);
+}
+
+/* The blobs and what else the index and docker's list name. */
+static int
+put_files(struct save *v, struct stv_err **err)
+{
+	if (v->blobs != NULL && symlinkat(v->blobs, v->dirfd, "blobs") < 0)
+		return stv_fail_errno(err, errno, "cannot make a link to '%s'",
+				      v->blobs);
+	if (v->blobs != NULL)
+		return 0;
+	if (v->format != CAS_ARCHIVE_DOCKER &&
+	    (put_folder(v, "blobs", err) < 0 ||
+	     put_folder(v, "blobs/sha256", err) < 0))
+		return -1;
+	return put_parts(v, err);
 }
 
 static int
@@ -481,10 +505,7 @@ put_all(struct save *v, struct stv_err **err)
 	static const char end[2 * TAR_BLOCK];
 	bool is_oci = v->format != CAS_ARCHIVE_DOCKER;
 
-	if (is_oci && (put_folder(v, "blobs", err) < 0 ||
-		       put_folder(v, "blobs/sha256", err) < 0))
-		return -1;
-	if (put_parts(v, err) < 0)
+	if (put_files(v, err) < 0)
 		return -1;
 	if (is_oci && put_index(v, err) < 0)
 		return -1;
@@ -543,4 +564,38 @@ cas_save_dir(struct cas_store *s, const struct cas_save_image *images, size_t n,
 	};
 
 	return save(&v, images, n, err);
+}
+
+/* The way from a directory of the store, as its root names it, to the blobs. */
+static void
+way_to_blobs(const char *name, struct stv_buf *ret)
+{
+	for (; name != NULL; name = strchr(name + 1, '/'))
+		stv_buf_adds(ret, "../");
+	stv_buf_adds(ret, "blobs");
+}
+
+int
+cas_save_view(struct cas_store *s, const struct cas_save_image *images,
+	      size_t n, char **ret_name, int *ret_fd, struct stv_err **err)
+{
+	stv_auto_buf blobs = STV_BUF_INIT(STV_MAX_PATH);
+	stv_auto_free char *name = NULL;
+	stv_auto_fd fd = -1;
+	struct save v = {.store = s, .format = CAS_ARCHIVE_OCI};
+	struct stv_err *ignored = NULL;
+
+	if (cas_store_tmpdir(s, &name, &fd, err) < 0)
+		return -1;
+	way_to_blobs(name, &blobs);
+	v.dirfd = fd;
+	v.blobs = stv_buf_str(&blobs);
+	if (save(&v, images, n, err) < 0) {
+		(void)stv_fsat_remove_tree(cas_store_rootfd(s), name, &ignored);
+		stv_err_free(ignored);
+		return -1;
+	}
+	*ret_name = stv_steal(&name);
+	*ret_fd = stv_steal_fd(&fd);
+	return 0;
 }

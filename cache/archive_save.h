@@ -5,6 +5,7 @@
 #ifndef STAVE_CACHE_ARCHIVE_SAVE_H
 #define STAVE_CACHE_ARCHIVE_SAVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/digest.h"
@@ -28,6 +29,11 @@ struct cas_save_image {
 	struct stv_digest manifest;   /* of an image of the store */
 	struct stv_strs names;	      /* normal form; may be empty */
 	struct stv_pairs annotations; /* of its descriptors in index.json */
+	/*
+	 * For each layer of the manifest whether its bytes are left out,
+	 * because who reads the archive has them; NULL: none is.
+	 */
+	const bool *left_out;
 };
 
 /*
@@ -46,5 +52,15 @@ int cas_save(struct cas_store *s, const struct cas_save_image *images, size_t n,
  */
 int cas_save_dir(struct cas_store *s, const struct cas_save_image *images,
 		 size_t n, int dirfd, struct stv_err **err);
+
+/*
+ * cas_save_view(s, images, n, ret_name, ret_fd, err): an OCI layout of these
+ * images alone, whose blobs are a symbolic link to the store's, in a new
+ * directory as of cas_store_tmpdir().  It is good as long as the caller's
+ * lease; left_out means nothing in it.
+ * Owns: *ret_name and *ret_fd, also the directory; unset on failure.
+ */
+int cas_save_view(struct cas_store *s, const struct cas_save_image *images,
+		  size_t n, char **ret_name, int *ret_fd, struct stv_err **err);
 
 #endif /* STAVE_CACHE_ARCHIVE_SAVE_H */

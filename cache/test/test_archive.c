@@ -287,6 +287,107 @@ Test(archive, a_directory_is_an_oci_layout)
 	scratch_end(out);
 }
 
+/* "blobs/sha256/<hex of d>", or as docker's archive has it. */
+static bool
+holds(const struct stv_buf *tar, const char *head, const struct stv_digest *d)
+{
+	char hex[STV_DIGEST_STR_MAX], name[128];
+
+	(void)snprintf(name, sizeof(name), "%s%s", head,
+		       stv_digest_hex(d, hex));
+	for (size_t at = 0; at < tar->len; at += 512)
+		if (strncmp(tar->data + at, name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
+Test(archive, what_the_reader_has_is_left_out)
+{
+	static const struct {
+		enum cas_archive_format format;
+		char head[16];
+	} rows[] = {{CAS_ARCHIVE_OCI, "blobs/sha256/"},
+		    {CAS_ARCHIVE_DOCKER, ""}};
+	struct cas_image img = make_image(store, "one", false, NULL);
+	struct stv_err *err = NULL;
+	struct oci_config *c = NULL;
+	struct stv_buf text = T_BUF;
+
+	ok(cas_blob_read(store, &img.config, 1 << 20, &text, &err), err);
+	ok(oci_config_parse(text.data, text.len, &c, &err), err);
+	for (size_t i = 0; i < STV_ARRAY_LEN(rows); i++) {
+		static const bool first[] = {true, false};
+		struct cas_save_image item = {.manifest = img.manifest,
+					      .left_out = first};
+		struct stv_buf out = T_BUF;
+		struct stv_sink *sink = stv_sink_buf(&out, "archive");
+
+		ok(cas_save(store, &item, 1, rows[i].format, sink, &err), err);
+		cr_expect(!holds(&out, rows[i].head, &c->diff_ids[0]));
+		cr_expect(holds(&out, rows[i].head, &c->diff_ids[1]));
+		cr_expect(holds(&out, rows[i].head, &img.config));
+		stv_sink_close(sink);
+		stv_buf_fini(&out);
+	}
+	oci_config_free(c);
+	stv_buf_fini(&text);
+}
+
+/* One layer twice, of which the reader has the lower one only. */
+Test(archive, a_layer_that_is_needed_once_is_not_left_out)
+{
+	static const bool first[] = {true, false};
+	struct oci_config *c = stv_xcalloc(1, sizeof(*c));
+	struct cas_save_image item = {.left_out = first};
+	struct stv_buf tar = T_BUF, out = T_BUF;
+	struct stv_sink *sink = stv_sink_buf(&out, "archive");
+	struct stv_err *err = NULL;
+	struct stv_digest id;
+	struct cas_image img;
+
+	stv_platform_host(&c->platform);
+	t_file(&tar, "same", "same");
+	id = t_layer(store, &tar);
+	oci_config_add_diff_id(c, &id);
+	oci_config_add_diff_id(c, &id);
+	ok(cas_commit_image(store, c, NULL, &img, &err), err);
+	item.manifest = img.manifest;
+	ok(cas_save(store, &item, 1, CAS_ARCHIVE_DOCKER, sink, &err), err);
+	cr_expect(holds(&out, "", &id));
+	stv_sink_close(sink);
+	stv_buf_fini(&out);
+	oci_config_free(c);
+}
+
+Test(archive, a_view_is_a_layout_with_the_blobs_of_the_store)
+{
+	struct cas_save_image item = {0};
+	struct cas_image img = make_image(store, "one", true, NULL);
+	char *name = NULL, hex[STV_DIGEST_STR_MAX], path[128];
+	struct stv_err *err = NULL;
+	struct stv_buf text = T_BUF;
+	int fd = -1;
+
+	item.manifest = img.manifest;
+	(void)make_image(store, "another", true, NULL);
+	ok(cas_save_view(store, &item, 1, &name, &fd, &err), err);
+	(void)snprintf(path, sizeof(path), "blobs/sha256/%s",
+		       stv_digest_hex(&img.manifest, hex));
+	cr_expect_eq(faccessat(fd, path, F_OK, 0), 0);
+	cr_expect_eq(faccessat(fd, "oci-layout", F_OK, 0), 0);
+	ok(stv_fsat_read_file(fd, "index.json", 1 << 20, &text, &err), err);
+	cr_expect_not_null(strstr(stv_buf_str(&text), hex));
+	cr_expect_null(
+		strstr(strstr(stv_buf_str(&text), "digest") + 1, "digest"),
+		"it has one image");
+	/* It goes, and the blobs stay. */
+	ok(stv_fsat_remove_tree(cas_store_rootfd(store), name, &err), err);
+	cr_expect(cas_blob_has(store, &img.manifest));
+	(void)close(fd);
+	free(name);
+	stv_buf_fini(&text);
+}
+
 Test(archive, a_damaged_blob_is_not_handed_on)
 {
 	struct cas_save_image item = {0};
