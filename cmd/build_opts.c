@@ -31,6 +31,8 @@ const struct cmd_opt cmd_build_opts[] = {
 	STR("iidfile", 0, "FILE", iidfile, "write the image ID to a file"),
 	STR("isolation", 0, "RUNG", isolation, "auto or root"),
 	LIST("label", 0, "NAME=VALUE", labels, "a label of the image"),
+	FLAG("load", 0, is_loaded,
+	     "deliver the image to docker, as --output type=docker"),
 	STR("metadata-file", 0, "FILE", metadata_file,
 	    "write digests and names as JSON to a file"),
 	STR("network", 0, "MODE", network, "host (default) or none"),
@@ -68,7 +70,6 @@ const struct cmd_opt cmd_build_opts[] = {
 	CMD_MOOT("compress"),
 	CMD_MOOT_STR("builder"),
 	CMD_MOOT("disable-content-trust"),
-	CMD_MOOT("load"),
 
 	CMD_LATER_STR("attest", 0),
 	CMD_LATER_STR("cgroup-parent", 0),

@@ -36,6 +36,7 @@ struct build_values {
 	const char *shm_size;
 	const char *store_max;
 	bool is_check;
+	bool is_loaded;
 	bool is_quiet;
 	bool no_cache;
 	bool pull;

@@ -244,6 +244,16 @@ take_push(struct build_request *r)
 		};
 }
 
+/* Does an output say already what --load does? */
+static bool
+loads(const struct build_request *r)
+{
+	for (size_t i = 0; i < r->outputs.len; i++)
+		if (r->outputs.v[i].type == CMD_OUTPUT_ENGINE)
+			return true;
+	return false;
+}
+
 /* What --output and --annotation say is about an image of this platform. */
 static int
 take_outputs(const struct build_values *v, struct build_request *r,
@@ -261,6 +271,8 @@ take_outputs(const struct build_values *v, struct build_request *r,
 				      stv_vec_push(&r->outputs), err);
 	if (rc == 0 && v->push)
 		take_push(r);
+	if (rc == 0 && v->is_loaded && !loads(r))
+		cmd_output_load(stv_vec_push(&r->outputs));
 	for (size_t i = 0; i < v->annotations.len && rc == 0; i++)
 		rc = cmd_annotation_parse(v->annotations.v[i], &platform,
 					  &r->annotations, err);

@@ -31,6 +31,7 @@
 #include "cmd/cmd_check.h"
 #include "cmd/ctx.h"
 #include "cmd/export.h"
+#include "cmd/figures.h"
 #include "cmd/files.h"
 #include "cmd/image.h"
 #include "cmd/metadata.h"
@@ -197,12 +198,13 @@ take_targets(struct build *b, struct bld_opts *o)
 	}
 	for (size_t i = 0; i < b->r.outputs.len; i++) {
 		const struct cmd_output *out = &b->r.outputs.v[i];
+		bool is_stored = out->type == CMD_OUTPUT_IMAGE ||
+				 out->type == CMD_OUTPUT_ENGINE;
 		size_t at = out->target == NULL
 				    ? 0
 				    : cmd_targets_find(t, out->target);
 
-		for (size_t k = 0;
-		     out->type == CMD_OUTPUT_IMAGE && k < out->names.len; k++)
+		for (size_t k = 0; is_stored && k < out->names.len; k++)
 			if (!stv_strs_has(&b->targets[at].tags,
 					  out->names.v[k]))
 				stv_strs_add(&b->targets[at].tags,
@@ -395,6 +397,19 @@ keep_cap(struct build *b)
 	stv_err_free(err);
 }
 
+static void
+tell_delivered(struct build *b)
+{
+	const struct bld_delivered *d = &b->made.delivered;
+	char size[CMD_SIZE_MAX];
+
+	if (b->made.is_delivered)
+		stv_emitf(ui_listener(b->ui), STV_EV_NOTE,
+			  "docker has it: %zu of %zu layers sent, %s",
+			  d->n_sent, d->n_layers,
+			  cmd_size_str(d->sent, 3, size));
+}
+
 /* The last lines of the display: what the images are called. */
 static void
 tell_names(struct build *b)
@@ -442,8 +457,10 @@ build(struct build *b, const char *context, struct stv_err **err)
 		rc = write_results(b, err);
 	cmd_registry_close(&b->registry);
 	cas_lease_drop(stv_steal(&b->lease));
-	if (rc == 0 && !is_call(b))
+	if (rc == 0 && !is_call(b)) {
 		tell_names(b);
+		tell_delivered(b);
+	}
 	/* A reader of events has done with the last one. */
 	if (b->r.ui == UI_JSON || b->r.ui == UI_RAWJSON)
 		show_findings(b);

@@ -12,6 +12,7 @@
 #include "core/strs.h"
 
 #include "builder/build.h"
+#include "builder/deliver.h"
 #include "cache/archive_save.h"
 #include "cache/layer.h"
 #include "cache/repack.h"
@@ -198,6 +199,39 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 	return stv_cancel_end(rc, err);
 }
 
+static int
+deliver_one(struct cas_store *s, const struct cmd_output *o,
+	    struct cmd_made *made, size_t i, struct stv_err **err)
+{
+	const struct stv_strs *names =
+		o->names.len > 0 ? &o->names : &made->targets[i].tags;
+	struct bld_deliver_opts opts = {.store = s,
+					.engine = BLD_ENGINE_DOCKER};
+	struct bld_delivered d;
+
+	if (bld_deliver(&opts, &made->results[i].image, names, &d, err) < 0)
+		return stv_wrap(err, "the image is built, and in stave's store "
+				     "only");
+	made->is_delivered = true;
+	made->delivered.sent += d.sent;
+	made->delivered.n_layers += d.n_layers;
+	made->delivered.n_sent += d.n_sent;
+	return 0;
+}
+
+static int
+deliver(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
+	struct stv_err **err)
+{
+	int rc = 0;
+
+	stv_cancel_catch(true);
+	for (size_t i = 0; rc == 0 && i < made->n; i++)
+		if (is_wanted(o, made, i))
+			rc = deliver_one(s, o, made, i, err);
+	return stv_cancel_end(rc, err);
+}
+
 int
 cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
 	   const struct cmd_output *o, struct cmd_made *made,
@@ -208,6 +242,8 @@ cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
 	if (o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_CACHE ||
 	    o->type == CMD_OUTPUT_REGISTRY)
 		return 0;
+	if (o->type == CMD_OUTPUT_ENGINE)
+		return deliver(s, o, made, err);
 	if (o->type == CMD_OUTPUT_LOCAL || o->is_dir)
 		rc = write_dir(cx, s, o, made, err);
 	else

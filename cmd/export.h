@@ -7,6 +7,8 @@
 
 #include "core/oci.h"
 
+#include "builder/deliver.h"
+
 #include "cmd/output.h"
 
 struct bld_result; /* builder/build.h */
@@ -27,6 +29,8 @@ struct cmd_made {
 	 * there is none.
 	 */
 	struct oci_descriptor *written;
+	bool is_delivered; /* to an engine: */
+	struct bld_delivered delivered;
 };
 
 /*
@@ -34,8 +38,9 @@ struct cmd_made {
  * A file or a new directory is there when it is complete, or not at all; files
  * that are in a directory already stay there unless the image has one of that
  * name.  An archive holds the images of all targets, or that of ${o}.
+ * An image for an engine goes to docker's, whose errors are bld_deliver()'s.
  * Signals: SIGINT, SIGTERM and SIGHUP are taken while a file or directory is
- *         written: STV_E_CANCELLED (status 130 or 143).
+ *         written, or an image sent: STV_E_CANCELLED (status 130 or 143).
  */
 int cmd_export(const struct cmd_ctx *cx, struct cas_store *s,
 	       const struct cmd_output *o, struct cmd_made *made,

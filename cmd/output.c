@@ -413,7 +413,6 @@ check_output(struct cmd_output *o, struct stv_err **err)
 	o->is_pushed |= o->type == CMD_OUTPUT_REGISTRY;
 	if (check_push(o, err) < 0)
 		return -1;
-	/* docker: without a place both mean the local store */
 	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL) {
 		if (o->has_compression || o->is_forced ||
 		    o->compression.level != 0 ||
@@ -421,13 +420,13 @@ check_output(struct cmd_output *o, struct stv_err **err)
 				    o->annotations.descriptor.len >
 			    0) {
 			stv_fail(err, STV_E_USAGE,
-				 "--output: type=docker without dest= is the "
-				 "store, where nothing is compressed or "
-				 "annotated for an output");
+				 "--output: type=docker without dest= is "
+				 "docker's engine, for which nothing is "
+				 "compressed or annotated");
 			stv_err_hint(*err, "Write dest=FILE.");
 			return -1;
 		}
-		o->type = CMD_OUTPUT_IMAGE;
+		o->type = CMD_OUTPUT_ENGINE;
 	}
 	if ((o->type == CMD_OUTPUT_LOCAL || o->is_dir) &&
 	    (o->dest == NULL || strcmp(o->dest, "-") == 0))
@@ -504,6 +503,12 @@ cmd_output_parse(const char *s, const struct stv_platform *platform,
 }
 
 void
+cmd_output_load(struct cmd_output *ret)
+{
+	*ret = (struct cmd_output){.type = CMD_OUTPUT_ENGINE};
+}
+
+void
 cmd_output_fini(struct cmd_output *o)
 {
 	free(o->dest);
@@ -516,7 +521,8 @@ bool
 cmd_output_needs_image(const struct cmd_output *o)
 {
 	return o->type == CMD_OUTPUT_IMAGE || o->type == CMD_OUTPUT_OCI ||
-	       o->type == CMD_OUTPUT_DOCKER || o->type == CMD_OUTPUT_REGISTRY;
+	       o->type == CMD_OUTPUT_DOCKER || o->type == CMD_OUTPUT_REGISTRY ||
+	       o->type == CMD_OUTPUT_ENGINE;
 }
 
 bool

@@ -19,7 +19,9 @@ enum cmd_output_type {
 	CMD_OUTPUT_TAR,
 	CMD_OUTPUT_LOCAL,
 	CMD_OUTPUT_CACHE,   /* nothing: the build is for its cache */
-	CMD_OUTPUT_REGISTRY /* to its names' registries, and not the store */
+	CMD_OUTPUT_REGISTRY, /* to its names' registries, and not the store */
+	/* docker without a place: into its engine, and into the store */
+	CMD_OUTPUT_ENGINE
 };
 
 /* A switch that may be left to its default. */
@@ -53,6 +55,9 @@ struct cmd_output {
  */
 int cmd_output_parse(const char *s, const struct stv_platform *platform,
 		     struct cmd_output *ret, struct stv_err **err);
+
+/* cmd_output_load(ret): what --load means.  Owns: cmd_output_fini(ret). */
+void cmd_output_load(struct cmd_output *ret);
 
 /* cmd_output_fini(o): free the members. */
 void cmd_output_fini(struct cmd_output *o);

@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 declare -gA _stave_options=(
-	[build]='--add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --call --check --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --pull --push --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
+	[build]='--add-host --allow --annotation --build-arg --build-context --cache-from --cache-to --call --check --file --iidfile --isolation --label --load --metadata-file --network --no-cache --no-cache-filter --no-sync --output --platform --progress --propagate-exit --pull --push --quiet --secret --shm-size --ssh --store-max --tag --target --ulimit'
 	[run]='--add-host --entrypoint --env --hostname --interactive --network --read-only --rm --shm-size --tty --ulimit --user --volume --workdir'
 	[images]='--all --digests --filter --format --no-trunc --quiet'
 	[inspect]='--format --type'
@@ -18,6 +18,7 @@ declare -gA _stave_options=(
 	[load]='--input --quiet'
 	[pull]='--authfile --platform --quiet'
 	[push]='--authfile --quiet'
+	[deliver]='--namespace --quiet'
 	[login]='--authfile --password --password-stdin --username'
 	[logout]='--authfile'
 	[import]='--change --message --platform'
@@ -89,7 +90,7 @@ _stave_values() {
 	--secret) echo 'id=' ;;
 	--ssh) echo 'default' ;;
 	--isolation) echo 'auto root userns single chroot' ;;
-	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker,dest= type=tar,dest= type=local,dest= type=image type=registry type=cacheonly' ;;
+	--output | -o) [[ $_stave_command == build ]] && echo 'type=oci,dest= type=docker type=docker,dest= type=tar,dest= type=local,dest= type=image type=registry type=cacheonly' ;;
 	--filter) echo 'dangling= reference= label= before= since= until=' ;;
 	--format)
 		case $_stave_command in
@@ -118,12 +119,13 @@ _stave() {
 	elif [[ -z $words && -z $_stave_command && -n $_stave_group ]]; then
 		words=${_stave_groups[$_stave_group]}
 	elif [[ -z $words && -z $_stave_command ]]; then
-		words='build run images inspect history tag rmi prune save load import df logs why explain-ignore fsck check fmt parse version help image builder buildx system'
+		words='build run images inspect history tag rmi prune save load deliver import df logs why explain-ignore fsck check fmt parse version help image builder buildx system'
 	elif [[ -z $words ]]; then
 		case $_stave_command in
 		run | inspect | history | tag | rmi | save | why)
 			words=$(_stave_images)
 			;;
+		deliver) words="$(_stave_images) docker podman containerd" ;;
 		esac
 	fi
 	if [[ -n $words ]]; then

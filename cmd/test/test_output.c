@@ -30,7 +30,7 @@ show(const struct cmd_output *o, struct stv_buf *ret)
 {
 	static const char *const types[] = {"image", "oci",   "docker",
 					    "tar",   "local", "cache",
-					    "registry"};
+					    "registry", "engine"};
 
 	stv_buf_addf(ret, "%s %s", types[o->type],
 		     o->dest != NULL ? o->dest : "(none)");
@@ -85,7 +85,7 @@ ParameterizedTestParameters(output, fields)
 		 "registry (none) dockertypes push"},
 		{"type=image,push=true,push-by-digest=true,name-canonical=1",
 		 "image (none) push digest"},
-		{"type=docker", "image (none)"},
+		{"type=docker", "engine (none)"},
 		{"type=image", "image (none)"},
 		{"type=cacheonly", "cache (none)"},
 		{"type=tar", "tar -"},
