@@ -407,27 +407,32 @@ check_push(const struct cmd_output *o, struct stv_err **err)
 	return 0;
 }
 
+/* docker without a place: its engine gets the image as it is in the store. */
+static int
+check_engine(struct cmd_output *o, struct stv_err **err)
+{
+	if (o->has_compression || o->is_forced || o->compression.level != 0 ||
+	    o->oci_types != CMD_UNSET ||
+	    o->annotations.manifest.len + o->annotations.descriptor.len > 0) {
+		stv_fail(err, STV_E_USAGE,
+			 "--output: type=docker without dest= is docker's "
+			 "engine, for which nothing is compressed, annotated "
+			 "or given other media types");
+		stv_err_hint(*err, "Write dest=FILE.");
+		return -1;
+	}
+	o->type = CMD_OUTPUT_ENGINE;
+	return 0;
+}
+
 static int
 check_output(struct cmd_output *o, struct stv_err **err)
 {
 	o->is_pushed |= o->type == CMD_OUTPUT_REGISTRY;
 	if (check_push(o, err) < 0)
 		return -1;
-	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL) {
-		if (o->has_compression || o->is_forced ||
-		    o->compression.level != 0 ||
-		    o->annotations.manifest.len +
-				    o->annotations.descriptor.len >
-			    0) {
-			stv_fail(err, STV_E_USAGE,
-				 "--output: type=docker without dest= is "
-				 "docker's engine, for which nothing is "
-				 "compressed or annotated");
-			stv_err_hint(*err, "Write dest=FILE.");
-			return -1;
-		}
-		o->type = CMD_OUTPUT_ENGINE;
-	}
+	if (o->type == CMD_OUTPUT_DOCKER && o->dest == NULL)
+		return check_engine(o, err);
 	if ((o->type == CMD_OUTPUT_LOCAL || o->is_dir) &&
 	    (o->dest == NULL || strcmp(o->dest, "-") == 0))
 		return stv_fail(err, STV_E_USAGE,

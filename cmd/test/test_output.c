@@ -178,6 +178,7 @@ ParameterizedTestParameters(output, refusals)
 		{"type=registry,name-canonical=true", "!push-by-digest=true"},
 		{"type=docker,compression=gzip", "!Write dest=FILE"},
 		{"type=docker,annotation.a=b", "!Write dest=FILE"},
+		{"type=docker,oci-mediatypes=true", "!Write dest=FILE"},
 		{"type=local,dest=x,platform-split=true", "!one platform"},
 		{"type=oci,tar=perhaps", "!Write true or false"},
 		{"type=oci,name=Bad Name", "!name=Bad Name"},
