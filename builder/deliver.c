@@ -212,6 +212,17 @@ deliver(const struct bld_engine_way *way, struct bld_delivery *d,
 }
 
 int
+bld_engine_check(enum bld_engine e, struct stv_err **err)
+{
+	struct bld_deliver_opts o = {.engine = e};
+	struct bld_delivery d = {.o = &o};
+	int rc = ways[e]->open(&d, err);
+
+	ways[e]->close(&d);
+	return rc;
+}
+
+int
 bld_deliver(const struct bld_deliver_opts *o, const struct cas_image *image,
 	    const struct stv_strs *names, struct bld_delivered *ret,
 	    struct stv_err **err)

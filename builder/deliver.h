@@ -48,6 +48,12 @@ int bld_engine_parse(const char *s, enum bld_engine *ret, struct stv_err **err);
 const char *bld_engine_name(enum bld_engine e);
 
 /*
+ * bld_engine_check(e, err): is the engine there, and may we speak to it?  For
+ * who would not begin long work in vain.  Errors: as of bld_deliver().
+ */
+int bld_engine_check(enum bld_engine e, struct stv_err **err);
+
+/*
  * bld_deliver(o, image, names, ret, err): the engine has ${image}, for the
  * platform of its config, under all of ${names} (normal form; none: by its ID
  * alone, which containerd cannot).  Asked for again it sends nothing.

@@ -28,7 +28,10 @@ struct bld_delivery {
 /* A way into an engine; all in this order. */
 struct bld_engine_way {
 	const char *name;
-	/* Is it there?  Sets d->engine.  Errors: STV_E_PRIVILEGE. */
+	/*
+	 * Is it there?  Sets d->engine; ${d} may have no image yet.
+	 * Errors: STV_E_PRIVILEGE.
+	 */
 	int (*open)(struct bld_delivery *d, struct stv_err **err);
 	/* 1: it has exactly this image under all its names, 0, -1. */
 	int (*has_image)(struct bld_delivery *d, struct stv_err **err);

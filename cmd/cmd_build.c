@@ -17,6 +17,7 @@
 #include "core/stream.h"
 
 #include "builder/build.h"
+#include "builder/deliver.h"
 #include "cache/gc.h"
 #include "cache/store.h"
 #include "parser/ast.h"
@@ -357,6 +358,16 @@ write_metadata(const struct build *b, struct stv_err **err)
 			      text.len, err);
 }
 
+/* Is the image for docker's engine too? */
+static bool
+is_loaded(const struct build *b)
+{
+	for (size_t i = 0; i < b->r.outputs.len; i++)
+		if (b->r.outputs.v[i].type == CMD_OUTPUT_ENGINE)
+			return true;
+	return false;
+}
+
 /* Everything that the user asked for besides the image in the store. */
 static int
 write_results(struct build *b, struct stv_err **err)
@@ -365,6 +376,9 @@ write_results(struct build *b, struct stv_err **err)
 		if (b->results[i].pushed.media_type != NULL)
 			oci_descriptor_copy(&b->made.written[i],
 					    &b->results[i].pushed);
+	if (is_loaded(b))
+		stv_emitf(ui_listener(b->ui), STV_EV_NOTE,
+			  "delivering to docker");
 	for (size_t i = 0; i < b->r.outputs.len; i++)
 		if (cmd_export(b->cx, b->store, &b->r.outputs.v[i], &b->made,
 			       err) < 0)
@@ -451,6 +465,9 @@ build(struct build *b, const char *context, struct stv_err **err)
 		rc = open_store(b, err);
 	if (rc == 0 && !is_call(b))
 		rc = lint(b, err);
+	/* Better now than when all is built. */
+	if (rc == 0 && !is_call(b) && is_loaded(b))
+		rc = bld_engine_check(BLD_ENGINE_DOCKER, err);
 	if (rc == 0)
 		rc = execute(b, err);
 	if (rc == 0 && !is_call(b))

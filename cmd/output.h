@@ -18,7 +18,7 @@ enum cmd_output_type {
 	CMD_OUTPUT_DOCKER,
 	CMD_OUTPUT_TAR,
 	CMD_OUTPUT_LOCAL,
-	CMD_OUTPUT_CACHE,   /* nothing: the build is for its cache */
+	CMD_OUTPUT_CACHE,    /* nothing: the build is for its cache */
 	CMD_OUTPUT_REGISTRY, /* to its names' registries, and not the store */
 	/* docker without a place: into its engine, and into the store */
 	CMD_OUTPUT_ENGINE
