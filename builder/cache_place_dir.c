@@ -61,7 +61,7 @@ read_index(const struct layout *l, struct oci_index **ret, struct stv_err **err)
 static struct oci_descriptor *
 find_tag(struct oci_index *x, const char *tag)
 {
-	for (size_t i = 0; i < x->n_manifests; i++) {
+	for (size_t i = 0; x != NULL && i < x->n_manifests; i++) {
 		const char *name =
 			stv_pairs_get(&x->manifests[i].annotations, REF_NAME);
 
