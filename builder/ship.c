@@ -261,6 +261,7 @@ ship_image(struct shipping *s, struct bld_result *r, struct stv_err **err)
 				  .arg = s};
 	char text[STV_DIGEST_STR_MAX];
 	struct bld_pushed pushed;
+	unsigned long long sent;
 	int rc;
 
 	bld_unlock(b);
@@ -276,9 +277,9 @@ ship_image(struct shipping *s, struct bld_result *r, struct stv_err **err)
 		.digest = pushed.manifest,
 		.size = pushed.manifest_size,
 	};
+	sent = pushed.sent + b->ship->sent;
 	stv_emitf(b->o->listener, STV_EV_NOTE, "pushed %s, %s, %llu bytes sent",
-		  name, stv_digest_str(&pushed.manifest, text),
-		  (unsigned long long)(pushed.sent + b->ship->sent));
+		  name, stv_digest_str(&pushed.manifest, text), sent);
 	b->ship->sent = 0;
 	return 0;
 }
