@@ -125,7 +125,8 @@ struct oci_index {
 
 /*
  * oci_manifest_parse(text, len, media_type, ret, err): ${media_type} is what
- * was promised (Content-Type or descriptor), or NULL.
+ * was promised (Content-Type or descriptor), or NULL.  One with foreign layers
+ * is refused (THREATS C01).
  * Owns: *ret, oci_manifest_free().
  * Errors: STV_E_PROTOCOL, STV_E_LIMIT, STV_E_DIGEST.
  */

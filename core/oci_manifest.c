@@ -123,6 +123,36 @@ check_unambiguous(const json_t *o, const char *other, struct stv_err **err)
 			"the document has both 'layers' and 'manifests'");
 }
 
+/*
+ * A layer that is not in the registry but where "urls" say: fetching it from
+ * there is how a credential leaks (THREATS C01, CVE-2020-15157).  The "urls" of
+ * other layers are not looked at.
+ */
+static bool
+is_foreign(const char *media_type)
+{
+	return strstr(media_type, ".nondistributable.") != NULL ||
+	       strstr(media_type, ".foreign.") != NULL;
+}
+
+static int
+check_layers(const struct oci_manifest *m, struct stv_err **err)
+{
+	for (size_t i = 0; i < m->n_layers; i++) {
+		if (!is_foreign(m->layers[i].media_type))
+			continue;
+		stv_fail(err, STV_E_PROTOCOL,
+			 "layers[%zu] is a foreign layer ('%s'), which is not "
+			 "fetched",
+			 i, m->layers[i].media_type);
+		stv_err_hint(*err, "Have the image pushed anew with all of its "
+				   "layers: foreign ones lie outside of the "
+				   "registry.");
+		return -1;
+	}
+	return 0;
+}
+
 static int
 fill_manifest(const json_t *o, const char *promised, struct oci_manifest *m,
 	      struct stv_err **err)
@@ -136,7 +166,8 @@ fill_manifest(const json_t *o, const char *promised, struct oci_manifest *m,
 	    stv_json_get_obj(o, "", "config", true, &config, err) < 0 ||
 	    oci_get_descriptor(config, "config", &m->config, err) < 0 ||
 	    get_descriptors(o, "layers", STV_MAX_LAYERS, &m->layers,
-			    &m->n_layers, err) < 0)
+			    &m->n_layers, err) < 0 ||
+	    check_layers(m, err) < 0)
 		return -1;
 	return oci_get_pairs(o, "", "annotations", &m->annotations, err);
 }
