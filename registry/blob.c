@@ -62,6 +62,16 @@ broke_protocol(const struct blob_in *b, const char *why, struct stv_err **err)
 			b->places.v[b->place].path, why);
 }
 
+static void
+cut_off(const struct blob_in *b, struct stv_err **err)
+{
+	char text[STV_DIGEST_STR_MAX];
+
+	stv_fail(err, STV_E_NET, "%s: blob %s of %s is cut off",
+		 b->places.v[b->place].host, stv_digest_str(&b->digest, text),
+		 b->places.v[b->place].path);
+}
+
 /* Where does the answer begin?  "bytes 100-199/200". */
 static int
 check_range(struct blob_in *b, struct stv_err **err)
@@ -210,7 +220,7 @@ blob_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 			return rc;
 		}
 		if (got == 0)
-			stv_fail(err, STV_E_NET, "the answer is cut off");
+			cut_off(b, err);
 		if (resume(b, err) < 0)
 			return -1;
 	}

@@ -446,7 +446,9 @@ send_all(struct reg_host *h, struct reg_call *call,
 			rc = url == NULL ? -1
 					 : send_once(h, call, ret, ret_in, err);
 		call->req.url = call->req.authorization = NULL;
-		if (rc == 0 && ret->status == 401 && is_own && n < MAX_LOGINS)
+		/* Where we were sent to has no say in who we are here. */
+		if (rc == 0 && ret->status == 401 && is_own &&
+		    !ret->is_foreign && n < MAX_LOGINS)
 			rc = log_in(h, call, ret, &scopes, auth, err);
 		erase(auth);
 		if (rc != 1)

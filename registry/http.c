@@ -489,6 +489,7 @@ exchange_run(struct exchange *x, struct stv_err **err)
 		rc = one_hop(x, err);
 	while (rc == 1);
 	x->res->url = stv_xstrdup(x->url);
+	x->res->is_foreign = x->try.is_foreign;
 	x->res->size = x->try.n_sunk;
 	x->res->error_body = stv_buf_take(&x->try.error_body);
 	return rc;

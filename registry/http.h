@@ -143,6 +143,7 @@ struct reg_http_response {
 	bool has_last_modified;
 	int64_t last_modified; /* seconds since 1970 */
 	bool is_private;       /* the peer's address is no public one */
+	bool is_foreign; /* a redirect led to another scheme, host or port */
 	/* After STV_E_NET: what answers does not speak TLS; nobody answers. */
 	bool is_no_tls;
 	bool is_refused;
