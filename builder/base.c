@@ -119,6 +119,13 @@ pull(struct bld_build *b, const struct reg_ref *ref, struct bld_stage *shown,
 	if (rc < 0)
 		return -1;
 	*ret = pulled.image;
+	if (pulled.is_other) {
+		stv_auto_free char *shown_ref = reg_ref_familiar(ref);
+		stv_auto_free char *want = stv_platform_str(platform);
+
+		stv_emitf(b->o->listener, STV_EV_WARNING,
+			  "the image '%s' is not for %s", shown_ref, want);
+	}
 	return 0;
 }
 

@@ -83,9 +83,23 @@ choose(const struct bld_pulling *p, const struct oci_index *x,
 		return any;
 	want = stv_platform_str(p->o->platform);
 	have = list_platforms(x);
-	(void)stv_fail(err, STV_E_NOT_FOUND,
-		       "the image has nothing for %s, but for: %s", want, have);
+	(void)stv_fail(err, STV_E_NOT_FOUND, "the image has nothing for %s%s%s",
+		       want, *have != '\0' ? ", but for: " : " and no other",
+		       have);
 	return NULL;
+}
+
+/* What an index and the registry call a manifest must agree (THREATS C09). */
+static int
+check_announced(const struct reg_manifest *m, const char *promised,
+		struct stv_err **err)
+{
+	if (promised == NULL || m->media_type == NULL ||
+	    strcmp(promised, m->media_type) == 0)
+		return 0;
+	return stv_fail(err, STV_E_PROTOCOL,
+			"a manifest comes as '%.100s', its index says '%.100s'",
+			m->media_type, promised);
 }
 
 /*
@@ -119,6 +133,10 @@ read_manifests(struct bld_pulling *p, struct stv_err **err)
 		if (depth == 0)
 			p->done.image.manifest = m.digest;
 		p->done.downloaded += m.len;
+		if (check_announced(&m, promised, err) < 0) {
+			rc = -1;
+			break;
+		}
 		if (promised == NULL)
 			promised = stv_steal(&m.media_type);
 		if (oci_is_index(m.text, m.len) != 1) {
@@ -149,6 +167,30 @@ read_manifests(struct bld_pulling *p, struct stv_err **err)
 	return rc;
 }
 
+/*
+ * An image without an index, and one that its index says nothing of, is of the
+ * platform that its config says (THREATS C13).
+ */
+static int
+check_platform(struct bld_pulling *p, struct stv_err **err)
+{
+	const struct stv_platform *have = &p->config->platform;
+	stv_auto_free char *want_str = NULL, *have_str = NULL;
+
+	/* Old images and artifacts say nothing. */
+	if (have->os == NULL || have->arch == NULL ||
+	    stv_platform_match(p->o->platform, have))
+		return 0;
+	p->done.is_other = true;
+	if (!p->o->must_match)
+		return 0;
+	want_str = stv_platform_str(p->o->platform);
+	have_str = stv_platform_str(have);
+	return stv_fail(err, STV_E_NOT_FOUND,
+			"the image has nothing for %s, but for: %s", want_str,
+			have_str);
+}
+
 /* The config, which says what the layers are. */
 static int
 read_config(struct bld_pulling *p, struct stv_err **err)
@@ -162,6 +204,11 @@ read_config(struct bld_pulling *p, struct stv_err **err)
 		if (cas_blob_read(p->o->store, &d->digest, STV_MAX_CONFIG,
 				  &text, err) < 0)
 			return -1;
+		if (text.len != d->size)
+			return stv_fail(err, STV_E_DIGEST,
+					"the config has %zu bytes, its "
+					"descriptor says %llu",
+					text.len, (unsigned long long)d->size);
 		*stv_vec_push(&p->blobs) = d->digest;
 	} else {
 		if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size,
@@ -178,7 +225,7 @@ read_config(struct bld_pulling *p, struct stv_err **err)
 				"the image has %zu layers and %zu diff IDs",
 				p->manifest->n_layers, p->config->n_diff_ids);
 	p->done.image.config = d->digest;
-	return 0;
+	return check_platform(p, err);
 }
 
 /* ${more} of layer ${d}, which makes ${now}. */
@@ -231,14 +278,19 @@ add_sizes(struct bld_pulling *p, uint64_t unpacked, uint64_t downloaded)
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
+/*
+ * Are these very bytes here, and known to unpack to that diff ID?  That both
+ * are here does not say that they belong together (THREATS C10).
+ */
 static bool
 has_layer(struct bld_pulling *p, const struct oci_descriptor *d,
 	  const struct stv_digest *diff_id, struct cas_layer *ret)
 {
 	struct stv_err *err = NULL;
-	int r = cas_blob_has(p->o->store, &d->digest)
-			? cas_layer_get(p->o->store, diff_id, ret, &err)
-			: 0;
+	int r = cas_layer_get_blob(p->o->store, diff_id, &d->digest, ret, &err);
+
+	if (r == 1 && ret->blob_size != d->size)
+		r = 0;
 
 	stv_err_free(err);
 	return r == 1;

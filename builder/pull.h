@@ -36,6 +36,7 @@ struct bld_pull_opts {
 	struct cas_store *store; /* the caller holds a lease */
 	struct reg_client *client;
 	const struct stv_platform *platform;
+	bool must_match; /* another platform's image is an error */
 	unsigned n_parallel; /* layers at a time; 0: 4 */
 	void (*on_layer)(void *arg, enum bld_pull_moment m,
 			 const struct stv_digest *blob, uint64_t now,
@@ -49,6 +50,7 @@ struct bld_pull_opts {
 struct bld_pulled {
 	struct cas_image image;
 	bool is_new;	     /* the tag did not name it before */
+	bool is_other;	     /* it is for another platform: its only one */
 	uint64_t downloaded; /* bytes of manifests, config and layers */
 };
 

@@ -106,6 +106,24 @@ cas_layer_get_form(struct cas_store *s, const struct stv_digest *diff_id,
 	return get_layer(s, diff_id, made_by, ret, err);
 }
 
+int
+cas_layer_get_blob(struct cas_store *s, const struct stv_digest *diff_id,
+		   const struct stv_digest *blob, struct cas_layer *ret,
+		   struct stv_err **err)
+{
+	struct cas_layer all[MAX_FORMS];
+	size_t n = 0;
+
+	if (find_layers(s, diff_id, NULL, all, MAX_FORMS, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (stv_digest_equal(&all[i].blob, blob)) {
+			*ret = all[i];
+			return cas_blob_has(s, blob);
+		}
+	return 0;
+}
+
 static int
 write_layer(struct cas_store *s, void *arg, struct stv_err **err)
 {

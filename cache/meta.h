@@ -53,6 +53,16 @@ int cas_layer_get_form(struct cas_store *s, const struct stv_digest *diff_id,
 		       const char *made_by, struct cas_layer *ret,
 		       struct stv_err **err);
 
+/*
+ * cas_layer_get_blob(s, diff_id, blob, ret, err): 1 and the form of the layer
+ * whose bytes have the digest ${blob}; 0 where it is not here, or is known as
+ * no form of this layer.
+ * Threads: any.
+ */
+int cas_layer_get_blob(struct cas_store *s, const struct stv_digest *diff_id,
+		       const struct stv_digest *blob, struct cas_layer *ret,
+		       struct stv_err **err);
+
 /* An image: a manifest with its config, or an index. */
 struct cas_image {
 	struct stv_digest manifest; /* digest of manifest or index */

@@ -93,6 +93,7 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 		struct bld_pull_opts p = {.store = store,
 					  .client = registry.client,
 					  .platform = &platform,
+					  .must_match = o->platform != NULL,
 					  .on_layer = o->is_quiet ? NULL
 								  : on_layer};
 
@@ -101,6 +102,12 @@ pull(struct cmd_ctx *cx, const struct pull_values *o, const char *name,
 		stv_cancel_catch(true);
 		rc = bld_pull(&p, &ref, &pulled, err);
 		rc = stv_cancel_end(rc, err);
+	}
+	if (rc == 0 && pulled.is_other) {
+		stv_auto_free char *want = stv_platform_str(&platform);
+
+		cmd_warn("the image is not for this machine's platform, %s",
+			 want);
 	}
 	stv_platform_fini(&platform);
 	if (rc < 0)
