@@ -4,6 +4,7 @@
 
 #include "cache/key.h"
 #include "core/mem.h"
+#include "core/secret.h"
 #include "core/strs.h"
 
 #include "builder/build_internal.h"
@@ -119,41 +120,6 @@ bld_field_get(const struct stv_buf *b, const char *field)
 	return NULL;
 }
 
-/* Does ${word} stand in ${name} between '_', '-', '.' or its ends? */
-static bool
-has_word(const char *name, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *p = name; *p != '\0';) {
-		size_t n = strcspn(p, "_-.");
-
-		if (n == len && strncasecmp(p, word, n) == 0)
-			return true;
-		p += n + (p[n] != '\0');
-	}
-	return false;
-}
-
-static bool
-is_secret_name(const char *name)
-{
-	static const char *const parts[] = {
-		"secret", "token",   "passw",	"passphrase", "pword",
-		"apikey", "api_key", "private", "credential", "signature",
-	};
-	static const char *const words[] = {"auth", "key", "pass", "pwd",
-					    "pat",  "dsn", "sas",  "cookie"};
-
-	for (size_t i = 0; i < STV_ARRAY_LEN(parts); i++)
-		if (strcasestr(name, parts[i]) != NULL)
-			return true;
-	for (size_t i = 0; i < STV_ARRAY_LEN(words); i++)
-		if (has_word(name, words[i]))
-			return true;
-	return bld_is_proxy_arg(name);
-}
-
 /* What well-known services begin their tokens with, and URLs with a user. */
 static bool
 is_secret_value(const char *value)
@@ -173,6 +139,7 @@ is_secret_value(const char *value)
 bool
 bld_is_secret(const char *name, const char *value)
 {
-	return (name != NULL && is_secret_name(name)) ||
+	return (name != NULL &&
+		(stv_secret_is_name(name) || bld_is_proxy_arg(name))) ||
 	       (value != NULL && is_secret_value(value));
 }

@@ -7,6 +7,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "core/secret.h"
 #include "core/source.h"
 
 #include "builder/build_internal.h"
@@ -21,11 +22,16 @@
 void
 bld_why_text(const struct df_node *node, struct stv_buf *ret)
 {
+	size_t begin = ret->len;
+
 	stv_buf_adds(ret, df_kind_name(node->kind));
 	if (node->is_json)
 		stv_buf_adds(ret, " []");
 	for (size_t i = 0; i < node->n_args; i++)
 		stv_buf_addf(ret, " %s", node->args[i].text);
+	/* It is kept, and a URL's secrets are not (THREATS C19). */
+	if (node->kind == DF_ADD)
+		stv_secret_mask_urls(ret->data + begin, ret->len - begin);
 }
 
 /* Stage, text and how often the text came before in the stage. */

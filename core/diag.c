@@ -8,6 +8,7 @@
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/mem.h"
+#include "core/secret.h"
 #include "core/source.h"
 #include "core/vec.h"
 
@@ -254,8 +255,12 @@ add_excerpt(const struct page *pg, const struct stv_source *src,
 	uint32_t line_no = stv_source_place(src, span.begin).line;
 	size_t len, from, to, marks;
 	const char *line = stv_source_line(src, line_no, &len);
+	stv_auto_free char *masked = stv_xmemdup(line, len);
 	bool is_cut[2];
 
+	/* A message is read by more people than the file. */
+	stv_secret_mask_urls(masked, len);
+	line = masked;
 	from = span.begin - src->lines[line_no - 1];
 	if (from > len)
 		from = len;

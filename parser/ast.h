@@ -105,7 +105,8 @@ struct df_node {
 	const char *trigger;
 	/*
 	 * The logical text on one line: continuations joined, comments inside
-	 * dropped, no blanks around it.  For display and history.
+	 * dropped, no blanks around it.  For display and history; of an ADD,
+	 * what is secret in its URLs is masked.
 	 */
 	const char *original;
 };

@@ -5,6 +5,7 @@
 #include "core/cleanup.h"
 #include "core/diag.h"
 #include "core/mem.h"
+#include "core/secret.h"
 
 #include "parser/heredoc.h"
 #include "parser/json_args.h"
@@ -57,6 +58,18 @@ copy_text(struct df_lex *lex, size_t begin, size_t end)
 {
 	return df_arena_strndup(lex->arena, lex->line.text.data + begin,
 				end - begin);
+}
+
+/* The same for people: what is secret in the URLs of an ADD is masked. */
+static const char *
+shown_text(struct df_lex *lex, size_t begin, size_t end)
+{
+	char *text = df_arena_strndup(lex->arena, lex->line.text.data + begin,
+				      end - begin);
+
+	if (lex->kind == DF_ADD || lex->kind == DF_ONBUILD)
+		stv_secret_mask_urls(text, end - begin);
+	return text;
 }
 
 /* Record what a token covers. */
@@ -119,7 +132,7 @@ df_lex_keyword(struct df_lex *lex, size_t begin, size_t end)
 	k = df_arena_alloc(lex->arena, sizeof(*k));
 	k->kind = lex->kind;
 	k->text = copy_text(lex, begin, end);
-	k->original = copy_text(lex, begin, lex->end);
+	k->original = shown_text(lex, begin, lex->end);
 	k->rest = lex->kind == DF_ONBUILD
 			  ? copy_text(lex, rest, lex->line.text.len)
 			  : "";
