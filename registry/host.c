@@ -43,6 +43,7 @@ struct reg_host {
 	bool is_probed; /* the scheme is known */
 	bool is_plain;
 	bool is_private;
+	bool is_proxied;
 	STV_VEC(struct grant) grants;
 };
 
@@ -122,6 +123,7 @@ probe(struct reg_host *h, struct stv_err **err)
 		stv_err_clear(err);
 	}
 	h->is_private = res.is_private;
+	h->is_proxied = res.is_proxied;
 	h->is_probed = true;
 	return 0;
 }
@@ -234,6 +236,7 @@ take_token(struct reg_host *h, const struct reg_challenge *ch,
 					 .domain = h->domain,
 					 .is_plain = h->is_plain,
 					 .is_private = h->is_private,
+					 .is_proxied = h->is_proxied,
 					 .tls = h->o.tls,
 					 .scopes = scopes,
 					 .creds = l,
@@ -405,6 +408,7 @@ log_in(struct reg_host *h, struct reg_call *call,
 	}
 	(void)pthread_mutex_lock(&h->lock);
 	h->is_private = h->is_private || res->is_private;
+	h->is_proxied = h->is_proxied || res->is_proxied;
 	/* Somebody else may have done it meanwhile. */
 	now = authorization(h, scope);
 	if (now == NULL || (sent != NULL && strcmp(now, sent) == 0))

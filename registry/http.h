@@ -143,6 +143,7 @@ struct reg_http_response {
 	bool has_last_modified;
 	int64_t last_modified; /* seconds since 1970 */
 	bool is_private;       /* the peer's address is no public one */
+	bool is_proxied;       /* the peer was a proxy that led us on */
 	bool is_foreign; /* a redirect led to another scheme, host or port */
 	/* After STV_E_NET: what answers does not speak TLS; nobody answers. */
 	bool is_no_tls;
@@ -198,6 +199,12 @@ char *reg_http_redact(const char *url);
  * would not be one plain name.  Owns: the caller.
  */
 char *reg_http_url_name(const char *url);
+
+/*
+ * reg_http_is_private_name(host): is it localhost, or the literal of an address
+ * that is no public one ("10.0.0.1", "[::1]")?  Of other names it is not known.
+ */
+bool reg_http_is_private_name(const char *host);
 
 /* reg_http_is_url(s): does it begin with http:// or https://? */
 bool reg_http_is_url(const char *s);

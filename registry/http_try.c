@@ -470,29 +470,53 @@ begin(struct reg_try *t)
 		reg_transfer_send(&t->transfer);
 }
 
-/* Is the peer, or the proxy, at an address that is no public one? */
 static bool
-is_peer_private(const struct reg_try *t)
+is_private_literal(const char *ip)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	char *ip = NULL;
 
-	(void)t->h->curl->p_curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP,
-					      &ip);
-	if (ip == NULL || *ip == '\0')
-		return false;
 	if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
 		return is_private((const struct sockaddr *)&v4);
 	return inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1 &&
 	       is_private((const struct sockaddr *)&v6);
 }
 
+bool
+reg_http_is_private_name(const char *host)
+{
+	size_t n = strlen(host), local = strlen("localhost");
+	stv_auto_free char *bare = NULL;
+
+	if (n >= local && strcasecmp(host + n - local, "localhost") == 0 &&
+	    (n == local || host[n - local - 1] == '.'))
+		return true;
+	bare = *host == '[' && n > 2 ? stv_xstrndup(host + 1, n - 2)
+				     : stv_xstrdup(host);
+	return is_private_literal(bare);
+}
+
+/* Is the peer, or the proxy, at an address that is no public one? */
+static bool
+is_peer_private(const struct reg_try *t)
+{
+	char *ip = NULL;
+
+	(void)t->h->curl->p_curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP,
+					      &ip);
+	return ip != NULL && is_private_literal(ip);
+}
+
 static void
 finish(struct reg_try *t)
 {
-	t->res->is_private = is_peer_private(t);
+	long code = 0;
 
+	t->res->is_private = is_peer_private(t);
+	/* What a CONNECT was answered. */
+	(void)t->h->curl->p_curl_easy_getinfo(t->easy,
+					      CURLINFO_HTTP_CONNECTCODE, &code);
+	t->res->is_proxied = code != 0;
 	reg_transfer_fini(&t->transfer);
 	t->h->curl->p_curl_easy_cleanup(t->easy);
 	t->h->curl->p_curl_slist_free_all(t->list);

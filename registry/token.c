@@ -121,6 +121,9 @@ check_realm(const struct reg_token_opts *o, const struct reg_curl *c, CURLU *u,
 	    (strcasecmp(scheme, "http") != 0 || !o->is_plain ||
 	     strcasecmp(host, mine) != 0))
 		return refuse_realm(o, "is not https", err);
+	if (o->is_proxied && strcasecmp(host, mine) != 0 &&
+	    reg_http_is_private_name(host))
+		return refuse_realm(o, "has a private address", err);
 	*ret_host = stv_steal(&host);
 	return 0;
 }

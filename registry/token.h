@@ -21,6 +21,7 @@ struct reg_token_opts {
 	const char *domain; /* as people call it, for hints */
 	bool is_plain;	    /* it is spoken to by http */
 	bool is_private;    /* its address is loopback, private, link-local */
+	bool is_proxied;    /* ${is_private} is about a proxy before it */
 	const struct reg_tls *tls;
 	const struct stv_strs *scopes;
 	const struct reg_creds *creds; /* NULL: anonymously */
@@ -38,7 +39,8 @@ struct reg_token {
  *
  * The realm is an absolute https URL without userinfo (http: only at the
  * registry's own host where that is spoken to by http), and its address is a
- * private one only if the registry's is.  A login goes to it
+ * private one only if the registry's is; behind a proxy, which alone knows
+ * addresses, it is no private one as far as its name says.  A login goes to it
  * only if it is the registry's own host, a name above or below it, one of the
  * same registrable domain (public suffix list), or Docker Hub's; to another one
  * goes an anonymous request, or none with ${o->must_login}.
