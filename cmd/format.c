@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/err.h"
@@ -313,6 +314,32 @@ cmd_format_apply(const struct cmd_format *f, const json_t *v,
 	return stv_buf_check(ret, "formatted text", err);
 }
 
+/*
+ * A program gets the bytes as they are; a terminal no control bytes but line
+ * ends and tabs, which may come from somebody's label (THREATS C22).
+ */
+static void
+print_line(const struct stv_buf *b)
+{
+	stv_auto_buf shown = STV_BUF_INIT(5 * MAX_TEXT);
+	const char *p = stv_buf_str(b);
+
+	if (isatty(STDOUT_FILENO) == 0) {
+		puts(p);
+		return;
+	}
+	for (;;) {
+		size_t n = strcspn(p, "\n\t");
+
+		stv_buf_add_escaped(&shown, p, n);
+		if (p[n] == '\0')
+			break;
+		stv_buf_addc(&shown, p[n]);
+		p += n + 1;
+	}
+	puts(stv_buf_str(&shown));
+}
+
 int
 cmd_format_print(const char *text, const json_t *v, struct stv_err **err)
 {
@@ -321,7 +348,7 @@ cmd_format_print(const char *text, const json_t *v, struct stv_err **err)
 
 	if (f == NULL || cmd_format_apply(f, v, &b, err) < 0)
 		return -1;
-	puts(stv_buf_str(&b));
+	print_line(&b);
 	return 0;
 }
 
@@ -336,7 +363,7 @@ add_line(const struct cmd_format *f, const json_t *v, struct cmd_table *t,
 	if (t != NULL)
 		cmd_table_line(t, stv_buf_str(&b));
 	else
-		puts(stv_buf_str(&b));
+		print_line(&b);
 	return 0;
 }
 

@@ -42,7 +42,10 @@ bool cmd_format_is_table(const struct cmd_format *f);
 int cmd_format_apply(const struct cmd_format *f, const json_t *v,
 		     struct stv_buf *ret, struct stv_err **err);
 
-/* cmd_format_print(text, v, err): parse, apply, and print one line. */
+/*
+ * cmd_format_print(text, v, err): parse, apply, and print one line; on a
+ * terminal with control bytes escaped.
+ */
 int cmd_format_print(const char *text, const json_t *v, struct stv_err **err);
 
 /*
