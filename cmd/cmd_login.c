@@ -1,6 +1,7 @@
 /* cmd/cmd_login.c - stave login, stave logout: the credentials of registries.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,9 @@ get_login(const struct login_values *v, struct stv_buf *user,
 		cmd_warn("--password shows the password to all who see this "
 			 "machine's processes; --password-stdin does not");
 		stv_buf_adds(secret, v->password);
+		/* Who looks from now on does not see it any more. */
+		memset((char *)(uintptr_t)v->password, '*',
+		       strlen(v->password));
 		return 0;
 	}
 	return v->is_stdin ? read_stdin(secret, err)
