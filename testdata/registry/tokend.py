@@ -4,10 +4,15 @@
 tokend.py PORT KEY CERT LOG [LIFE]: tokens signed with KEY, whose certificate CERT the registry trusts, valid LIFE
 seconds (default 60). user/secret may do everything; nobody may pull what begins with "public/". A refresh token is
 "refresh-secret". LOG gets a line for each request: method, whether a login came, scopes.
+
+TOKEND_PASSWORD: another password than "secret". TOKEND_TOKENS: a file that gets each token. TOKEND_SAID: the life that is
+told, where it is another than LIFE, so that a token ends before its time. (docker-registry takes tokens for 60 seconds
+after their end: such a LIFE is below 0.)
 """
 import base64
 import http.server
 import json
+import os
 import random
 import subprocess
 import sys
@@ -16,6 +21,8 @@ import urllib.parse
 
 PORT, KEY, CERT, LOG = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 LIFE = int(sys.argv[5]) if len(sys.argv) > 5 else 60
+SAID = int(os.environ.get("TOKEND_SAID", LIFE))
+LOGIN = b"user:" + os.environ.get("TOKEND_PASSWORD", "secret").encode()
 
 
 def b64(data):
@@ -37,11 +44,15 @@ def sign(scopes, user):
             wanted = [a for a in wanted if a == "pull" and name.startswith("public/")]
         access.append({"type": kind, "name": name, "actions": wanted})
     header = {"typ": "JWT", "alg": "RS256", "x5c": [der()]}
-    claims = {"iss": "stave-test", "sub": user or "", "aud": "registry", "exp": now + LIFE, "nbf": now - 10, "iat": now,
+    claims = {"iss": "stave-test", "sub": user or "", "aud": "registry", "exp": now + LIFE, "nbf": now - 100, "iat": now,
               "jti": str(random.random()), "access": access}
     text = b64(json.dumps(header).encode()) + b"." + b64(json.dumps(claims).encode())
     mark = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEY], input=text, check=True, capture_output=True).stdout
-    return (text + b"." + b64(mark)).decode()
+    token = (text + b"." + b64(mark)).decode()
+    if "TOKEND_TOKENS" in os.environ:
+        with open(os.environ["TOKEND_TOKENS"], "a", encoding="ascii") as f:
+            f.write(token + "\n")
+    return token
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -69,10 +80,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.note("login" if login else "anonymous", scopes)
         if login is not None:
             kind, _, text = login.partition(" ")
-            if kind != "Basic" or base64.b64decode(text) != b"user:secret":
+            if kind != "Basic" or base64.b64decode(text) != LOGIN:
                 self.answer(401, {"details": "incorrect username or password"})
                 return
-        self.answer(200, {"token": sign(scopes, "user" if login else None), "expires_in": LIFE})
+        self.answer(200, {"token": sign(scopes, "user" if login else None), "expires_in": SAID})
 
     def do_POST(self):
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -82,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if form.get("grant_type") != ["refresh_token"] or form.get("refresh_token") != ["refresh-secret"]:
             self.answer(401, {"details": "unknown refresh token"})
             return
-        self.answer(200, {"access_token": sign(scopes, "user"), "expires_in": LIFE})
+        self.answer(200, {"access_token": sign(scopes, "user"), "expires_in": SAID})
 
 
 http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
