@@ -71,7 +71,7 @@ read_quoted(const char *s, char **ret)
 	for (s++; *s != '"'; s++) {
 		if (*s == '\\')
 			s++;
-		if (*s == '\0' || ((unsigned char)*s < ' ' && *s != '\t')) {
+		if (*s == 0x7f || ((unsigned char)*s < ' ' && *s != '\t')) {
 			stv_buf_fini(&value);
 			return NULL;
 		}

@@ -17,6 +17,8 @@
 
 /* What libcurl moves at a time. */
 #define REG_CHUNK 131072L
+/* CURLE_TOO_LARGE, which 8.6 has brought. */
+#define TOO_LARGE 100
 
 static void
 forget_headers(struct reg_http_response *r)
@@ -44,6 +46,14 @@ note_header(struct reg_try *t, const char *line, size_t n, size_t colon)
 	}
 }
 
+static void
+fail_headers(struct reg_try *t)
+{
+	if (t->limit == NULL)
+		stv_fail(&t->limit, STV_E_LIMIT,
+			 "the server sent more headers than are allowed");
+}
+
 static size_t
 on_header(char *line, size_t size, size_t n, void *arg)
 {
@@ -52,8 +62,7 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	const char *colon = memchr(line, ':', total);
 
 	if (total > REG_MAX_HEADER || t->res->headers.len >= REG_MAX_HEADERS) {
-		stv_fail(&t->limit, STV_E_LIMIT,
-			 "the server sent more headers than are allowed");
+		fail_headers(t);
 		return 0;
 	}
 	/* The caller may read them by now; trailers say nothing to us. */
@@ -439,6 +448,11 @@ outcome(struct reg_try *t)
 {
 	int rc = t->transfer.code;
 
+	/* libcurl has bounds of its own: 100 KiB a line, 300 KiB in all. */
+	if (rc == CURLE_OUT_OF_MEMORY || rc == TOO_LARGE ||
+	    (rc == CURLE_RECV_ERROR &&
+	     strstr(t->reason, "response headers") != NULL))
+		fail_headers(t);
 	if (t->limit != NULL && t->why == NULL)
 		t->why = stv_steal(&t->limit);
 	/* The rest of an error's body was not wanted. */

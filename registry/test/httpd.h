@@ -35,7 +35,8 @@ struct httpd {
 	size_t n_answers;
 	char requests[HTTPD_MAX][2048];
 	size_t n_requests;
-	int stall_ms; /* before each answer */
+	size_t n_connections; /* of TLS too */
+	int stall_ms;	      /* before each answer */
 };
 
 /* All of ${text}; who has heard enough may hang up. */
@@ -110,6 +111,7 @@ httpd_main(void *arg)
 
 		if (fd < 0)
 			break;
+		s->n_connections++;
 		if (httpd_is_tls(fd)) {
 			i--;
 		} else {

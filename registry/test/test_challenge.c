@@ -50,6 +50,66 @@ static const struct golden cases[] = {
 	{"\"Bearer\" realm=a", NULL},
 	{"Bearer@x", NULL},
 	{"Bearer realm=@", NULL},
+	/* of RFC 9110, 11.6.1, and RFC 7617, 6750, 7616, 4559, 7486 */
+	{"Basic realm=\"simple\", Newauth realm=\"apps\", type=1, "
+	 "title=\"Login to \\\"apps\\\"\"",
+	 "basic realm=simple; newauth realm=apps type=1 "
+	 "title=Login to \"apps\""},
+	{"Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\", "
+	 "Basic realm=\"simple\"",
+	 "newauth realm=apps type=1 title=Login to \"apps\"; "
+	 "basic realm=simple"},
+	{"Basic realm=\"WallyWorld\"", "basic realm=WallyWorld"},
+	{"Basic realm=\"foo\", charset=\"UTF-8\"",
+	 "basic realm=foo charset=UTF-8"},
+	{"Bearer realm=\"example\", error=\"invalid_token\", "
+	 "error_description=\"The access token expired\"",
+	 "bearer realm=example error=invalid_token "
+	 "error_description=The access token expired"},
+	{"Digest realm=\"x@y\", qop=\"auth, auth-int\", algorithm=SHA-256, "
+	 "nonce=\"7yp/xvHJ8Uz==\"",
+	 "digest realm=x@y qop=auth, auth-int algorithm=SHA-256 "
+	 "nonce=7yp/xvHJ8Uz=="},
+	{"Negotiate", "negotiate"},
+	{"Negotiate oYG2MIGzoAMKAQGh==", "negotiate"},
+	{"NTLM, Negotiate, Basic realm=\"a\"",
+	 "ntlm; negotiate; basic realm=a"},
+	{"HOBA max-age=\"180\", challenge=\"16:MTEyMzEy\"",
+	 "hoba max-age=180 challenge=16:MTEyMzEy"},
+	/* of registries */
+	{"Bearer realm=\"https://auth.docker.io/token\","
+	 "service=\"registry.docker.io\","
+	 "scope=\"repository:library/a:pull\",error=\"invalid_token\"",
+	 "bearer realm=https://auth.docker.io/token "
+	 "service=registry.docker.io scope=repository:library/a:pull "
+	 "error=invalid_token"},
+	{"Bearer realm=\"https://a/t\",service=\"s\","
+	 "scope=\"repository:x:pull repository:y:push\"",
+	 "bearer realm=https://a/t service=s "
+	 "scope=repository:x:pull repository:y:push"},
+	{"Bearer realm=\"https://a/t?x=y&z=\"",
+	 "bearer realm=https://a/t?x=y&z="},
+	{"Basic realm=\"Sonatype Nexus Repository Manager\"",
+	 "basic realm=Sonatype Nexus Repository Manager"},
+	{"BASIC realm=\"Registry Realm\"", "basic realm=Registry Realm"},
+	/* quotes and commas that would make one challenge of another */
+	{"Basic realm=\"a\\\", Bearer realm=\\\"b\"",
+	 "basic realm=a\", Bearer realm=\"b"},
+	{"Basic realm=\"a, Bearer realm=b\"", "basic realm=a, Bearer realm=b"},
+	{"Basic realm='a', Bearer realm=\"b\"",
+	 "basic realm='a'; bearer realm=b"},
+	{"Basic realm=\"a\", Bearer realm=\"b", NULL},
+	{"Basic realm=\"a\"\", Bearer realm=\"b\"", NULL},
+	{"Basic realm=a b, Bearer realm=c", NULL},
+	{"Basic realm=\"a\" Bearer realm=\"b\"", NULL},
+	{"Bearer realm=\"a\" \"b\"", NULL},
+	{"Bearer realm==\"a\"", NULL},
+	{"Bearer =\"a\"", NULL},
+	{"Bearer, realm=\"a\"", NULL},
+	{"Bearer realm=\"a\\\x01\"", NULL},
+	{"Bearer realm=\"a\x7f\"", NULL},
+	{"Bearer realm=a\x01", NULL},
+	{"Bearer\trealm=\"a\"", "bearer realm=a"},
 };
 
 static void
