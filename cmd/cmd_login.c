@@ -31,6 +31,7 @@ struct login_values {
 	const char *user;
 	const char *password;
 	const char *authfile;
+	const char *realm;
 	bool is_stdin;
 };
 
@@ -43,6 +44,8 @@ static const struct cmd_opt login_opts[] = {
 		 "read the password from standard input"),
 	CMD_STR("authfile", 0, "FILE", struct login_values, authfile,
 		"where credentials are kept"),
+	CMD_STR("realm", 0, "HOST", struct login_values, realm,
+		"a host of another domain that may get the login for tokens"),
 	CMD_OPT_END,
 };
 
@@ -156,45 +159,53 @@ read_stdin(struct stv_buf *ret, struct stv_err **err)
 	return stv_buf_check(ret, "the password", err);
 }
 
-/* What is used for the first request, before anything is kept. */
-struct typed {
-	const char *user;
-	const char *secret;
-};
-
+/* What was typed is used for the first request, before anything is kept. */
 static int
 give_typed(void *arg, const char *domain, const char *path,
 	   struct reg_creds *ret, struct stv_err **err)
 {
-	const struct typed *t = arg;
+	const struct reg_creds *t = arg;
 
 	(void)domain;
 	(void)path;
 	(void)err;
-	*ret = (struct reg_creds){.username = stv_xstrdup(t->user),
+	*ret = (struct reg_creds){.username = stv_xstrdup(t->username),
 				  .secret = stv_xstrdup(t->secret)};
+	if (t->realm != NULL)
+		ret->realm = stv_xstrdup(t->realm);
 	return 1;
 }
 
 /* Does the registry take it? */
 static int
-try_login(const struct reg_ref *ref, struct typed *t, struct stv_err **err)
+try_login(const struct reg_conf *conf, const struct reg_ref *ref,
+	  struct reg_creds *t, struct stv_err **err)
 {
-	struct reg_conf_opts conf_opts = {.registries_conf = NULL};
 	struct reg_client_opts o = {.is_cancelled = cmd_registry_is_cancelled,
 				    .creds = give_typed,
+				    .conf = conf,
 				    .must_login = true,
 				    .arg = t};
-	stv_auto(reg_conf) *conf = NULL;
 	stv_auto(reg_client) *client = NULL;
 
-	reg_conf_opts_from_env(&conf_opts);
-	if (reg_conf_load(&conf_opts, &conf, err) < 0)
-		return -1;
-	o.conf = conf;
 	if (reg_client_open(&o, &client, err) < 0)
 		return -1;
 	return reg_client_ping(client, ref, err);
+}
+
+/* registries.conf, and with it where credentials are. */
+static int
+load_conf(struct reg_conf **ret, struct reg_creds_opts *creds,
+	  struct stv_err **err)
+{
+	struct reg_conf_opts o = {.registries_conf = NULL};
+
+	reg_conf_opts_from_env(&o);
+	reg_creds_opts_from_env(creds);
+	if (reg_conf_load(&o, ret, err) < 0)
+		return -1;
+	creds->helpers = reg_conf_credential_helpers(*ret);
+	return 0;
 }
 
 static int
@@ -225,31 +236,49 @@ get_login(const struct login_values *v, struct stv_buf *user,
 			   : prompt("Password", true, secret, err);
 }
 
+/* A host as it stands in a URL, without scheme, port and path. */
+static int
+check_realm(const char *realm, struct stv_err **err)
+{
+	static const char may[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789.-:[]";
+
+	if (realm == NULL ||
+	    (*realm != '\0' && realm[strspn(realm, may)] == '\0' &&
+	     (strchr(realm, ':') == NULL || *realm == '[')))
+		return 0;
+	return stv_fail(err, STV_E_USAGE,
+			"--realm wants the name of a host, not '%s'", realm);
+}
+
 static int
 log_in(const struct login_values *v, const char *registry, struct stv_err **err)
 {
 	struct stv_buf user = STV_BUF_INIT(MAX_SECRET);
 	struct stv_buf secret = STV_BUF_INIT(MAX_SECRET);
 	struct reg_creds_opts creds = {.authfile = v->authfile};
+	stv_auto(reg_conf) *conf = NULL;
 	stv_auto_free char *where = NULL;
 	reg_auto_ref ref = {0};
-	struct typed t;
+	reg_auto_creds t = {0};
 	int rc;
 
-	if (parse_registry(registry, &ref, err) < 0)
+	if (parse_registry(registry, &ref, err) < 0 ||
+	    check_realm(v->realm, err) < 0 || load_conf(&conf, &creds, err) < 0)
 		return -1;
-	reg_creds_opts_from_env(&creds);
 	stv_cancel_catch(true);
 	rc = get_login(v, &user, &secret, err);
-	t = (struct typed){stv_buf_str(&user), stv_buf_str(&secret)};
+	t.username = stv_xstrdup(stv_buf_str(&user));
+	t.secret = stv_xstrdup(stv_buf_str(&secret));
+	t.realm = v->realm != NULL ? stv_xstrdup(v->realm) : NULL;
 	if (rc == 0 && (user.len == 0 || secret.len == 0))
 		rc = stv_fail(err, STV_E_USAGE,
 			      "the user name or the password is empty");
 	if (rc == 0)
-		rc = try_login(&ref, &t, err);
+		rc = try_login(conf, &ref, &t, err);
 	if (rc == 0)
-		rc = reg_creds_store(&creds, ref.domain, t.user, t.secret, NULL,
-				     &where, err);
+		rc = reg_creds_store(&creds, ref.domain, &t, &where, err);
 	rc = stv_cancel_end(rc, err);
 	if (secret.data != NULL)
 		explicit_bzero(secret.data, secret.cap);
@@ -266,12 +295,13 @@ log_out(const struct login_values *v, const char *registry,
 	struct stv_err **err)
 {
 	struct reg_creds_opts creds = {.authfile = v->authfile};
+	stv_auto(reg_conf) *conf = NULL;
 	reg_auto_ref ref = {0};
 	bool was_there = false;
 
-	if (parse_registry(registry, &ref, err) < 0)
+	if (parse_registry(registry, &ref, err) < 0 ||
+	    load_conf(&conf, &creds, err) < 0)
 		return -1;
-	reg_creds_opts_from_env(&creds);
 	if (reg_creds_erase(&creds, ref.domain, &was_there, err) < 0)
 		return stv_wrap(err, "logging out of %s", ref.domain);
 	if (was_there)

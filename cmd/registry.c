@@ -39,6 +39,7 @@ cmd_registry_open(const char *authfile, struct cmd_registry *ret,
 	reg_creds_opts_from_env(&ret->creds);
 	if (reg_conf_load(&conf, &ret->conf, err) < 0)
 		return -1;
+	ret->creds.helpers = reg_conf_credential_helpers(ret->conf);
 	o.conf = ret->conf;
 	return reg_client_open(&o, &ret->client, err);
 }

@@ -252,3 +252,9 @@ reg_conf_short_name(const struct reg_conf *c, const char *text,
 	stv_strs_clear(&found);
 	return rc;
 }
+
+const struct stv_strs *
+reg_conf_credential_helpers(const struct reg_conf *c)
+{
+	return &c->helpers;
+}

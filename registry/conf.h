@@ -10,11 +10,11 @@
  *	reg_conf_certs(conf, eps.v[0].domain, &certs, err);
  *
  * The format is version 2 of containers-registries.conf(5).  Of it are obeyed:
- * unqualified-search-registries, short-name-mode, [aliases], [[registry]] with
- * prefix, location, insecure, blocked, mirror-by-digest-only, and
- * [[registry.mirror]] with location, insecure, pull-from-mirror.  Keys that we
- * do not know are ignored, as containers does (credential-helpers is one of
- * them); a known key of a wrong type is an error, and so is version 1
+ * unqualified-search-registries, short-name-mode, credential-helpers,
+ * [aliases], [[registry]] with prefix, location, insecure, blocked,
+ * mirror-by-digest-only, and [[registry.mirror]] with location, insecure,
+ * pull-from-mirror.  Keys that we do not know are ignored, as containers does;
+ * a known key of a wrong type is an error, and so is version 1
  * ("[registries.search]").
  *
  * Differences from containers, on purpose: a prefix that is only a host does
@@ -134,6 +134,13 @@ bool reg_conf_is_loopback(const char *host);
  */
 int reg_conf_short_name(const struct reg_conf *c, const char *text,
 			struct stv_strs *ret, struct stv_err **err);
+
+/*
+ * reg_conf_credential_helpers(c): where credentials are, in order: names of
+ * helpers, and REG_AUTH_FILES for the files; empty where nothing is said, which
+ * means the files alone.  Borrows from ${c}; for struct reg_creds_opts.
+ */
+const struct stv_strs *reg_conf_credential_helpers(const struct reg_conf *c);
 
 /* Files of certs.d for one host: paths. */
 struct reg_certs {

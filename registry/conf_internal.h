@@ -37,6 +37,7 @@ struct reg_conf {
 	size_t n_seen; /* registries, mirrors and aliases of all files */
 	struct stv_strs search;
 	struct stv_strs aliases; /* name=reference */
+	struct stv_strs helpers; /* credential-helpers */
 	bool is_enforcing;
 };
 

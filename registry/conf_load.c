@@ -14,6 +14,8 @@
 #include "core/strs.h"
 #include "core/vec.h"
 
+#include "registry/creds.h"
+#include "registry/creds_internal.h"
 #include "registry/ref.h"
 #include "registry/textfile.h"
 #include "registry/toml.h"
@@ -383,6 +385,32 @@ read_search(struct file *f, const json_t *o, struct stv_err **err)
 }
 
 static int
+read_helpers(struct file *f, const json_t *o, struct stv_err **err)
+{
+	static const char key[] = "credential-helpers";
+	struct stv_strs found = {0};
+	bool is_set = false;
+	int rc = stv_json_get_strs(o, "", key, &found, &is_set, err);
+
+	for (size_t i = 0; rc == 0 && i < found.len; i++) {
+		rc = count(f, err);
+		if (rc == 0 && strcmp(found.v[i], REG_AUTH_FILES) != 0 &&
+		    !reg_helper_is_name(found.v[i]))
+			rc = stv_fail(err, STV_E_INPUT,
+				      "%s: '%s' is no name of a helper (a-z, "
+				      "0-9 and '-')",
+				      key, found.v[i]);
+	}
+	if (rc == 0 && is_set) {
+		stv_strs_clear(&f->conf->helpers);
+		f->conf->helpers = found;
+		return 0;
+	}
+	stv_strs_clear(&found);
+	return rc;
+}
+
+static int
 read_mode(struct file *f, const json_t *o, struct stv_err **err)
 {
 	const char *s = NULL;
@@ -415,7 +443,7 @@ read_table(struct file *f, const json_t *o, struct stv_err **err)
 		return -1;
 	}
 	if (read_search(f, o, err) < 0 || read_mode(f, o, err) < 0 ||
-	    read_aliases(f, o, err) < 0)
+	    read_helpers(f, o, err) < 0 || read_aliases(f, o, err) < 0)
 		return -1;
 	return read_entries(f, o, err);
 }
@@ -551,6 +579,7 @@ reg_conf_free(struct reg_conf *c)
 	stv_vec_fini(&c->entries);
 	stv_strs_clear(&c->search);
 	stv_strs_clear(&c->aliases);
+	stv_strs_clear(&c->helpers);
 	free(c->user_dir);
 	free(c->etc);
 	free(c);

@@ -5,6 +5,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/strs.h"
 
 #include "registry/textfile.h"
 
@@ -40,6 +41,7 @@ reg_creds_fini(struct reg_creds *c)
 	reg_secret_free(c->secret);
 	reg_secret_free(c->identity_token);
 	reg_secret_free(c->registry_token);
+	free(c->realm);
 	free(c->origin);
 	free(c->warning);
 	*c = (struct reg_creds){0};
@@ -118,6 +120,8 @@ look_up(const struct reg_creds_opts *o, const char *text, size_t len,
 		return stv_wrap(err, "reading credentials, as %s says", what);
 	if (rc == 0)
 		return reg_auths_lookup(&a, domain, path, ret, NULL, err);
+	if (reg_auths_realm(&a, domain, path, &found.realm, err) < 0)
+		return -1;
 	found.warning = stv_steal(&ret->warning);
 	*ret = found;
 	found = (struct reg_creds){0};
@@ -160,9 +164,9 @@ look_up_named(const struct reg_creds_opts *o, const char *file,
 						       : "REGISTRY_AUTH_FILE");
 }
 
-int
-reg_creds_find(const struct reg_creds_opts *o, const char *domain,
-	       const char *path, struct reg_creds *ret, struct stv_err **err)
+static int
+find_in_files(const struct reg_creds_opts *o, const char *domain,
+	      const char *path, struct reg_creds *ret, struct stv_err **err)
 {
 	char *const files[] = {
 		path_in(o->runtime_dir, NULL, NULL, "containers/auth.json"),
@@ -175,7 +179,6 @@ reg_creds_find(const struct reg_creds_opts *o, const char *domain,
 	const char *named = named_file(o);
 	int rc = 0;
 
-	*ret = (struct reg_creds){0};
 	if (named != NULL)
 		rc = look_up_named(o, named, domain, path, ret, err);
 	else if (reg_secret_is_set(o->docker_auth_config))
@@ -191,6 +194,60 @@ reg_creds_find(const struct reg_creds_opts *o, const char *domain,
 	}
 	for (size_t i = 0; i < n; i++)
 		free(files[i]);
+	return rc;
+}
+
+bool
+reg_creds_has_helpers(const struct reg_creds_opts *o)
+{
+	return o->helpers != NULL && o->helpers->len > 0 &&
+	       named_file(o) == NULL;
+}
+
+/* One of credential-helpers: the files, or a program. */
+static int
+find_in_helper(const struct reg_creds_opts *o, const char *name,
+	       const char *domain, const char *path, struct reg_creds *ret,
+	       struct stv_err **err)
+{
+	reg_auto_helper h = {0};
+	int rc;
+
+	if (strcmp(name, REG_AUTH_FILES) == 0)
+		return find_in_files(o, domain, path, ret, err);
+	reg_helper_of_all(name, domain, &h);
+	rc = reg_helper_get(&h, o->helper_ms, ret, err);
+	return rc < 0 ? stv_wrap(err, "reading credentials, as "
+				      "registries.conf says")
+		      : rc;
+}
+
+int
+reg_creds_find(const struct reg_creds_opts *o, const char *domain,
+	       const char *path, struct reg_creds *ret, struct stv_err **err)
+{
+	struct stv_err *first = NULL;
+	int rc = 0;
+
+	*ret = (struct reg_creds){0};
+	if (!reg_creds_has_helpers(o))
+		rc = find_in_files(o, domain, path, ret, err);
+	else
+		/* One that fails may not be the one that knows. */
+		for (size_t i = 0; rc <= 0 && i < o->helpers->len; i++) {
+			struct stv_err *why = NULL;
+
+			rc = find_in_helper(o, o->helpers->v[i], domain, path,
+					    ret, &why);
+			if (rc < 0 && first == NULL)
+				first = stv_steal(&why);
+			stv_err_free(why);
+		}
+	if (first != NULL && rc <= 0) {
+		*err = stv_steal(&first);
+		rc = -1;
+	}
+	stv_err_free(first);
 	if (rc < 0)
 		reg_creds_fini(ret);
 	return rc;

@@ -31,7 +31,11 @@
 
 #include "core/cleanup.h"
 
-struct stv_err; /* core/err.h */
+struct stv_err;	 /* core/err.h */
+struct stv_strs; /* core/strs.h */
+
+/* In credential-helpers: what is said above, without a helper of that name. */
+#define REG_AUTH_FILES "containers-auth.json"
 
 /* A file, and what a helper says. */
 #define REG_MAX_CREDS ((size_t)1 << 20)
@@ -45,7 +49,12 @@ struct reg_creds_opts {
 	const char *config_home;	/* XDG_CONFIG_HOME */
 	const char *docker_config;	/* DOCKER_CONFIG */
 	const char *home;		/* HOME */
-	uint32_t helper_ms;		/* 0: 30 000 */
+	/*
+	 * credential-helpers of registries.conf, tried in order; NULL or empty:
+	 * the files alone.  With a file that is named they are not asked.
+	 */
+	const struct stv_strs *helpers;
+	uint32_t helper_ms; /* 0: 30 000 */
 };
 
 /*
@@ -60,8 +69,13 @@ struct reg_creds {
 	char *secret; /* a password, for Basic and for a token's realm */
 	char *identity_token; /* an OAuth2 refresh token */
 	char *registry_token; /* a bearer token for the registry itself */
-	char *origin;	      /* for messages: "/home/u/.docker/config.json" */
-	char *warning;	      /* for the user; may be set without the others */
+	/*
+	 * The host of another domain that may be asked for tokens with this
+	 * login, because 'login --realm' said so: "auth.example.net".
+	 */
+	char *realm;
+	char *origin;  /* for messages: "/home/u/.docker/config.json" */
+	char *warning; /* for the user; may be set without the others */
 };
 
 /*
@@ -85,14 +99,14 @@ int reg_creds_find(const struct reg_creds_opts *o, const char *domain,
 void reg_creds_fini(struct reg_creds *c);
 
 /*
- * reg_creds_store(o, domain, user, secret, identity_token, ret_where, err):
- * what login does: remember one of ${secret} and ${identity_token} (the other
- * is NULL).  The place is --authfile, else REGISTRY_AUTH_FILE, else
+ * reg_creds_store(o, domain, login, ret_where, err): what login does: remember
+ * ${login}'s name with one of its secret and identity token (the other is
+ * NULL), and its realm.  The place is --authfile, else REGISTRY_AUTH_FILE, else
  * ${DOCKER_CONFIG:-~/.docker}/config.json, which is made if need be; where it
- * names a helper for ${domain} the secret goes there, and only an empty entry
- * into the file.  All other members are kept, their order too.  The key is the
- * one that the file already has for ${domain}, else docker's for its own file
- * and "docker.io" for others.
+ * or registries.conf names a helper for ${domain} the secret goes there, and
+ * only an empty entry into the file.  All other members are kept, their order
+ * too.  The key is the one that the file already has for ${domain}, else
+ * docker's for its own file and "docker.io" for others.
  *
  * A symbolic link at the place is followed, as docker does, and its target
  * replaced; one that belongs neither to us nor to root is refused.
@@ -103,8 +117,7 @@ void reg_creds_fini(struct reg_creds *c);
  * Durable: a file of mode 0600 replaces the old one at once and synced.
  */
 int reg_creds_store(const struct reg_creds_opts *o, const char *domain,
-		    const char *user, const char *secret,
-		    const char *identity_token, char **ret_where,
+		    const struct reg_creds *login, char **ret_where,
 		    struct stv_err **err);
 
 /*

@@ -49,12 +49,20 @@ struct child {
 	struct reg_textfile said;
 };
 
-static bool
-is_name(const char *s)
+bool
+reg_helper_is_name(const char *s)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
 	return n > 0 && n <= MAX_NAME && s[n] == '\0';
+}
+
+void
+reg_helper_of_all(const char *name, const char *domain, struct reg_helper *ret)
+{
+	ret->name = stv_xstrdup(name);
+	ret->server =
+		stv_xstrdup(reg_auths_is_hub(domain) ? REG_HUB_KEY : domain);
 }
 
 /* In the child: only what is allowed after fork() in a process of threads. */
@@ -207,15 +215,15 @@ run(const struct reg_helper *h, const char *verb, const char *input,
 	stv_auto_free char *path = NULL;
 	int rc, status;
 
-	if (!is_name(h->name))
+	if (!reg_helper_is_name(h->name))
 		return stv_fail(err, STV_E_INPUT,
 				"the credential helper's name has other "
 				"characters than a-z, 0-9 and '-'");
 	program = stv_xasprintf("docker-credential-%s", h->name);
 	if (stv_proc_find(program, &path, err) < 0) {
 		stv_err_set_code(*err, STV_E_AUTH);
-		stv_err_hint(*err, "Install it, or remove it from credsStore "
-				   "and credHelpers.");
+		stv_err_hint(*err, "Install it, or remove it from credsStore, "
+				   "credHelpers and credential-helpers.");
 		return -1;
 	}
 	if (start(&c, path, verb, input, err) < 0)

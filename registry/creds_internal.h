@@ -63,6 +63,15 @@ int reg_auths_lookup(const struct reg_auths *a, const char *domain,
 int reg_auths_find_helper(const struct reg_auths *a, const char *domain,
 			  struct reg_helper *ret, struct stv_err **err);
 
+/*
+ * reg_auths_realm(a, domain, path, ret, err): the realm that stands in the
+ * entry for a repository, whose secret a helper keeps; *ret stays NULL where
+ * there is none.  Owns: *ret.
+ * Errors:  STV_E_INPUT.
+ */
+int reg_auths_realm(const struct reg_auths *a, const char *domain,
+		    const char *path, char **ret, struct stv_err **err);
+
 /* reg_auths_is_key(a, key, domain): does ${key} of auths mean all of ${domain}?
  */
 bool reg_auths_is_key(const struct reg_auths *a, const char *key,
@@ -70,6 +79,21 @@ bool reg_auths_is_key(const struct reg_auths *a, const char *key,
 
 /* reg_auths_is_hub(domain): is it one of Docker Hub's names? */
 bool reg_auths_is_hub(const char *domain);
+
+/* reg_helper_is_name(s): is it [a-z0-9-]+, 64 at most (THREATS C18)? */
+bool reg_helper_is_name(const char *s);
+
+/*
+ * reg_helper_of_all(name, domain, ret): a helper of credential-helpers, as what
+ * is asked for ${domain}.  Owns: *ret.
+ */
+void reg_helper_of_all(const char *name, const char *domain,
+		       struct reg_helper *ret);
+
+/*
+ * reg_creds_has_helpers(o): are the helpers of registries.conf to be asked?
+ */
+bool reg_creds_has_helpers(const struct reg_creds_opts *o);
 
 /*
  * reg_helper_get(h, ms, ret, err): ask a helper.

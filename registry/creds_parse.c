@@ -237,7 +237,7 @@ read_entry(const json_t *e, const char *where, struct reg_creds *ret,
 	   struct stv_err **err)
 {
 	const char *auth = NULL, *user = NULL, *password = NULL;
-	const char *identity = NULL, *registry = NULL;
+	const char *identity = NULL, *registry = NULL, *realm = NULL;
 
 	if (!json_is_object(e))
 		return stv_fail(err, STV_E_INPUT, "%s is not an object", where);
@@ -247,8 +247,11 @@ read_entry(const json_t *e, const char *where, struct reg_creds *ret,
 	    stv_json_get_str(e, where, "identitytoken", false, &identity, err) <
 		    0 ||
 	    stv_json_get_str(e, where, "registrytoken", false, &registry, err) <
-		    0)
+		    0 ||
+	    stv_json_get_str(e, where, "realm", false, &realm, err) < 0)
 		return as_input(err);
+	if (reg_secret_is_set(realm))
+		ret->realm = stv_xstrdup(realm);
 	if (take_token(identity, where, "identitytoken", &ret->identity_token,
 		       err) < 0 ||
 	    take_token(registry, where, "registrytoken", &ret->registry_token,
@@ -343,6 +346,47 @@ look_up_host(const struct reg_auths *a, const char *domain, json_t *auths,
 		if (rc != 0)
 			return rc;
 	}
+	return 0;
+}
+
+/* The realm of one entry, as far as it is one. */
+static int
+take_realm(const struct reg_auths *a, const char *key, const json_t *e,
+	   char **ret, struct stv_err **err)
+{
+	stv_auto_free char *where = stv_xasprintf("%s: auths.%s", a->what, key);
+	const char *realm = NULL;
+
+	if (*ret != NULL || !json_is_object(e))
+		return 0;
+	if (stv_json_get_str(e, where, "realm", false, &realm, err) < 0)
+		return as_input(err);
+	if (reg_secret_is_set(realm))
+		*ret = stv_xstrdup(realm);
+	return 0;
+}
+
+int
+reg_auths_realm(const struct reg_auths *a, const char *domain, const char *path,
+		char **ret, struct stv_err **err)
+{
+	stv_auto_free char *key = stv_xasprintf(
+		"%s%s%s", domain, reg_secret_is_set(path) ? "/" : "",
+		path != NULL ? path : "");
+	json_t *auths, *v;
+	const char *name;
+	char *slash;
+
+	if (a->is_legacy || get_table(a, "auths", &auths, err) < 0)
+		return a->is_legacy ? 0 : -1;
+	for (; (slash = strrchr(key, '/')) != NULL; *slash = '\0')
+		if (take_realm(a, key, json_object_get(auths, key), ret, err) <
+		    0)
+			return -1;
+	json_object_foreach (auths, name, v)
+		if (reg_auths_is_key(a, name, domain) &&
+		    take_realm(a, name, v, ret, err) < 0)
+			return -1;
 	return 0;
 }
 

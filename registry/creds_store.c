@@ -185,9 +185,11 @@ new_entry(const char *user, const char *secret, const char *identity_token)
 }
 
 static int
-check_args(const char *user, const char *secret, const char *identity_token,
-	   struct stv_err **err)
+check_login(const struct reg_creds *l, struct stv_err **err)
 {
+	const char *user = l->username, *secret = l->secret;
+	const char *identity_token = l->identity_token;
+
 	if (strchr(user, ':') != NULL)
 		return stv_fail(err, STV_E_USAGE,
 				"a user name cannot have a ':' in it");
@@ -218,30 +220,43 @@ set_entry(struct place *p, const char *domain, json_t *entry)
 		abort();
 }
 
-int
-reg_creds_store(const struct reg_creds_opts *o, const char *domain,
-		const char *user, const char *secret,
-		const char *identity_token, char **ret_where,
-		struct stv_err **err)
+static int
+store_in_helper(const struct reg_helper *h, const struct reg_creds_opts *o,
+		const struct reg_creds *l, struct stv_err **err)
+{
+	return reg_helper_store(
+		h, o->helper_ms, l->secret != NULL ? l->username : TOKEN_USER,
+		l->secret != NULL ? l->secret : l->identity_token, err);
+}
+
+/* Into the file that login writes, or the helper that it names. */
+static int
+store_in_file(const struct reg_creds_opts *o, const char *domain,
+	      const struct reg_creds *login, char **ret_where,
+	      struct stv_err **err)
 {
 	STV_CLEANUP(place_fini) struct place p = {0};
 	json_t *entry;
 
-	if (check_args(user, secret, identity_token, err) < 0 ||
-	    read_place(o, domain, &p, err) < 0)
+	if (read_place(o, domain, &p, err) < 0)
 		return -1;
 	if (p.helper.name != NULL) {
-		if (reg_helper_store(&p.helper, o->helper_ms,
-				     secret != NULL ? user : TOKEN_USER,
-				     secret != NULL ? secret : identity_token,
-				     err) < 0)
+		if (store_in_helper(&p.helper, o, login, err) < 0)
 			return -1;
 		entry = json_object();
 	} else {
-		entry = new_entry(user, secret, identity_token);
+		entry = new_entry(login->username, login->secret,
+				  login->identity_token);
 	}
 	if (entry == NULL)
 		return stv_fail(err, STV_E_USAGE, "the token is not UTF-8");
+	/* Others ignore it, and lose it when they write the entry anew. */
+	if (login->realm != NULL &&
+	    json_object_set_new(entry, "realm", json_string(login->realm)) <
+		    0) {
+		json_decref(entry);
+		return stv_fail(err, STV_E_USAGE, "the realm is not UTF-8");
+	}
 	set_entry(&p, domain, entry);
 	if (write_place(&p, err) < 0)
 		return -1;
@@ -253,20 +268,79 @@ reg_creds_store(const struct reg_creds_opts *o, const char *domain,
 	return 0;
 }
 
+/* Into one of credential-helpers. */
+static int
+store_in(const struct reg_creds_opts *o, const char *name, const char *domain,
+	 const struct reg_creds *login, char **ret_where, struct stv_err **err)
+{
+	reg_auto_helper h = {0};
+
+	if (strcmp(name, REG_AUTH_FILES) == 0)
+		return store_in_file(o, domain, login, ret_where, err);
+	if (login->realm != NULL)
+		return stv_fail(err, STV_E_USAGE,
+				"docker-credential-%s cannot keep a realm",
+				name);
+	reg_helper_of_all(name, domain, &h);
+	if (store_in_helper(&h, o, login, err) < 0)
+		return -1;
+	if (ret_where != NULL)
+		*ret_where = stv_xasprintf("docker-credential-%s", name);
+	return 0;
+}
+
+int
+reg_creds_store(const struct reg_creds_opts *o, const char *domain,
+		const struct reg_creds *login, char **ret_where,
+		struct stv_err **err)
+{
+	if (check_login(login, err) < 0)
+		return -1;
+	if (!reg_creds_has_helpers(o))
+		return store_in_file(o, domain, login, ret_where, err);
+	/* The first that takes it, as containers does. */
+	for (size_t i = 0; i < o->helpers->len; i++) {
+		stv_err_clear(err);
+		if (store_in(o, o->helpers->v[i], domain, login, ret_where,
+			     err) == 0)
+			return 0;
+	}
+	return -1;
+}
+
 /* Does the helper forget anything? */
 static int
-erase_from_helper(const struct reg_creds_opts *o, const struct place *p,
+erase_from_helper(const struct reg_creds_opts *o, const struct reg_helper *h,
 		  bool *was_there, struct stv_err **err)
 {
 	reg_auto_creds c = {0};
 	int rc;
 
-	if (p->helper.name == NULL)
+	if (h->name == NULL)
 		return 0;
-	rc = reg_helper_get(&p->helper, o->helper_ms, &c, err);
+	rc = reg_helper_get(h, o->helper_ms, &c, err);
 	if (rc > 0) {
 		*was_there = true;
-		rc = reg_helper_erase(&p->helper, o->helper_ms, err);
+		rc = reg_helper_erase(h, o->helper_ms, err);
+	}
+	return rc;
+}
+
+/* From all of credential-helpers that are programs. */
+static int
+erase_from_all(const struct reg_creds_opts *o, const char *domain,
+	       bool *was_there, struct stv_err **err)
+{
+	int rc = 0;
+
+	for (size_t i = 0;
+	     rc == 0 && reg_creds_has_helpers(o) && i < o->helpers->len; i++) {
+		reg_auto_helper h = {0};
+
+		if (strcmp(o->helpers->v[i], REG_AUTH_FILES) == 0)
+			continue;
+		reg_helper_of_all(o->helpers->v[i], domain, &h);
+		rc = erase_from_helper(o, &h, was_there, err);
 	}
 	return rc;
 }
@@ -280,7 +354,8 @@ reg_creds_erase(const struct reg_creds_opts *o, const char *domain,
 	bool was_there = false;
 
 	if (read_place(o, domain, &p, err) < 0 ||
-	    erase_from_helper(o, &p, &was_there, err) < 0)
+	    erase_from_all(o, domain, &was_there, err) < 0 ||
+	    erase_from_helper(o, &p.helper, &was_there, err) < 0)
 		return -1;
 	remove_keys(&p, domain, &key);
 	if (key != NULL && write_place(&p, err) < 0)

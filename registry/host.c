@@ -321,9 +321,31 @@ read_error(const char *text)
 	return shown.len == 0 ? NULL : stv_buf_take(&shown);
 }
 
+/* How to get in: the reason may be that a login was not sent. */
+static void
+hint_login(struct reg_host *h, struct stv_err *err)
+{
+	const char *from = NULL;
+
+	(void)pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < h->grants.len && from == NULL; i++)
+		from = h->grants.v[i].token.withheld_from;
+	if (from != NULL)
+		stv_err_hint(err,
+			     "The login was not sent to '%s', which is of "
+			     "another domain. If you trust that host with it: "
+			     "'stave login --realm %s %s'.",
+			     from, from, h->domain);
+	else
+		stv_err_hint(err,
+			     "Log in with 'stave login %s', or ask for access.",
+			     h->domain);
+	(void)pthread_mutex_unlock(&h->lock);
+}
+
 /* What an answer that is no success means. */
 static int
-fail_status(const struct reg_host *h, const struct reg_call *call,
+fail_status(struct reg_host *h, const struct reg_call *call,
 	    const struct reg_http_response *res, struct stv_err **err)
 {
 	stv_auto_free char *text = read_error(res->error_body);
@@ -339,9 +361,7 @@ fail_status(const struct reg_host *h, const struct reg_call *call,
 		 call->what, res->status, text != NULL ? ": " : "",
 		 text != NULL ? text : "");
 	if (code == STV_E_AUTH)
-		stv_err_hint(*err,
-			     "Log in with 'stave login %s', or ask for access.",
-			     h->domain);
+		hint_login(h, *err);
 	else if (res->status == 429)
 		stv_err_hint(*err, "Log in, or wait: the registry counts "
 				   "requests.");

@@ -287,18 +287,33 @@ form_fini(struct form *f)
 	stv_buf_fini(&f->text);
 }
 
+/* May the login go there, by its name or because 'login' was told so? */
+static bool
+may_send(const struct reg_token_opts *o, const char *realm)
+{
+	stv_auto_free char *mine = host_only(o->host);
+
+	return reg_token_may_login(mine, realm) ||
+	       (o->creds->realm != NULL &&
+		strcasecmp(o->creds->realm, realm) == 0);
+}
+
 /* Why there is no token. */
 static int
-refused(const struct reg_token_opts *o, const char *url, bool is_anonymous,
+refused(const struct reg_token_opts *o, const char *realm, bool is_anonymous,
 	struct stv_err **err)
 {
-	stv_auto_free char *shown = reg_http_redact(url);
-
-	if (is_anonymous && o->creds != NULL)
-		return stv_fail(err, STV_E_AUTH,
-				"%s wants the login to be sent to %s, which is "
-				"of another domain; it is not",
-				o->host, shown);
+	if (is_anonymous && o->creds != NULL) {
+		stv_fail(err, STV_E_AUTH,
+			 "%s wants the login to be sent to '%s', which is of "
+			 "another domain; it is not",
+			 o->host, realm);
+		stv_err_hint(*err,
+			     "If you trust that host with it: 'stave login "
+			     "--realm %s %s'.",
+			     realm, o->domain);
+		return -1;
+	}
 	stv_fail(err, STV_E_AUTH,
 		 is_anonymous ? "%s gives nobody a token without a login"
 			      : "%s does not accept the login",
@@ -309,8 +324,8 @@ refused(const struct reg_token_opts *o, const char *url, bool is_anonymous,
 
 static int
 ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
-    const char *url, bool is_anonymous, struct stv_buf *answer,
-    struct stv_err **err)
+    const char *url, const char *realm, bool is_anonymous,
+    struct stv_buf *answer, struct stv_err **err)
 {
 	bool is_refresh = !is_anonymous && o->creds->identity_token != NULL;
 	struct form form = {.text = STV_BUF_INIT(64 * MAX_URL)};
@@ -353,7 +368,7 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 		return 0;
 	if (res.status == 401 || res.status == 403 ||
 	    (is_refresh && res.status == 400))
-		return refused(o, url, is_anonymous, err);
+		return refused(o, realm, is_anonymous, err);
 	return stv_fail(err, STV_E_PROTOCOL,
 			"the token server of %s answered %d", o->host,
 			res.status);
@@ -366,7 +381,6 @@ reg_token_fetch(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	const struct reg_curl *c = reg_curl_load(err);
 	const char *realm = reg_challenge_get(ch, "realm");
 	stv_auto_free char *host = NULL, *url = NULL;
-	stv_auto_free char *mine = host_only(o->host);
 	struct stv_buf answer = STV_BUF_INIT(MAX_ANSWER);
 	bool is_anonymous;
 	CURLU *u;
@@ -387,12 +401,14 @@ reg_token_fetch(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	c->p_curl_url_cleanup(u);
 	if (rc < 0)
 		return -1;
-	is_anonymous = o->creds == NULL || !reg_token_may_login(mine, host);
+	is_anonymous = o->creds == NULL || !may_send(o, host);
 	if (is_anonymous && o->creds != NULL && o->must_login)
-		return refused(o, url, true, err);
-	rc = ask(o, ch, url, is_anonymous, &answer, err);
+		return refused(o, host, true, err);
+	rc = ask(o, ch, url, host, is_anonymous, &answer, err);
 	if (rc == 0)
 		rc = read_answer(o, &answer, ret, err);
+	if (rc == 0 && is_anonymous && o->creds != NULL)
+		ret->withheld_from = stv_steal(&host);
 	if (answer.data != NULL)
 		explicit_bzero(answer.data, answer.len);
 	stv_buf_fini(&answer);
@@ -403,5 +419,6 @@ void
 reg_token_fini(struct reg_token *t)
 {
 	erase(t->text);
+	free(t->withheld_from);
 	*t = (struct reg_token){0};
 }

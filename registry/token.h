@@ -31,6 +31,8 @@ struct reg_token_opts {
 struct reg_token {
 	char *text;	 /* owned */
 	int64_t until_s; /* CLOCK_MONOTONIC: not to be used behind that */
+	/* The host that the login was not sent to, so that it is anonymous. */
+	char *withheld_from; /* owned; or NULL */
 };
 
 /*
@@ -42,8 +44,9 @@ struct reg_token {
  * private one only if the registry's is; behind a proxy, which alone knows
  * addresses, it is no private one as far as its name says.  A login goes to it
  * only if it is the registry's own host, a name above or below it, one of the
- * same registrable domain (public suffix list), or Docker Hub's; to another one
- * goes an anonymous request, or none with ${o->must_login}.
+ * same registrable domain (public suffix list), Docker Hub's, or the realm that
+ * is kept with the login; to another one goes an anonymous request, or none
+ * with ${o->must_login}.
  *
  * Owns:   *ret, reg_token_fini().
  * Errors: STV_E_AUTH (the login is wrong, the realm is not allowed),

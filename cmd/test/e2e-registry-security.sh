@@ -214,7 +214,7 @@ make_certs() {
     CERTS=$E2E_TMP/certs
     mkdir -p "$CERTS"
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stave-test-ca -keyout "$CERTS/ca.key" -out "$CERTS/ca.crt" 2>/dev/null
-    certificate good "IP:127.0.0.1,DNS:registry.test" -days 2
+    certificate good "IP:127.0.0.1,DNS:registry.test,DNS:localhost" -days 2
     certificate other "DNS:other.test" -days 2
     certificate expired "IP:127.0.0.1" -days -1
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
@@ -314,15 +314,16 @@ serve() {
     E2E_REGISTRY=127.0.0.1:$port
 }
 
-# with_token_server DIR LIFE SAID: a registry with a token server of its own; tokens go to DIR/tokens, requests to DIR/log.
+# with_token_server DIR LIFE SAID [PLACE]: a registry with a token server of its own, which it calls PLACE
+# (http://127.0.0.1); tokens go to DIR/tokens, requests to DIR/requests.
 with_token_server() {
-    local dir=$1 port
+    local dir=$1 place=${4:-http://127.0.0.1} port
     port=$(e2e_free_port)
     mkdir -p "$dir"
     TOKEND_PASSWORD=$PASSWORD TOKEND_TOKENS=$dir/tokens TOKEND_SAID=$3 e2e_serve python3 "$DATA/tokend.py" "$port" "$CERTS/ca.key" \
         "$CERTS/ca.crt" "$dir/requests" "$2"
     wait_port "$port"
-    serve "$dir" "auth: {token: {realm: 'http://127.0.0.1:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
+    serve "$dir" "auth: {token: {realm: '$place:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
 }
 
 # nowhere WHERE...: neither a password nor one of the tokens in $TOKENS is in any of these files and directories.
@@ -440,6 +441,31 @@ url_secrets() {
     nowhere seen .store
 }
 
+# C03: a place for tokens in another domain gets the login only after 'login' was told so.
+foreign_realm() {
+    local requests=$REALM_DIR/requests r=$WITH_REALM
+    export HOME=$PWD SSL_CERT_FILE=$CERTS/ca.crt
+    "$STAVE" build -q -t "$r/private/t:1" - <<<$'FROM scratch\nLABEL a=b' >/dev/null
+    : >"$requests"
+    e2e_exits 5 "$STAVE" login -u user --password-stdin "$r" <<<"$PASSWORD"
+    e2e_has 'why' "$E2E_ERR" "wants the login to be sent to 'localhost', which is of another domain"
+    e2e_has 'the way out' "$E2E_ERR" "stave login --realm localhost $r"
+    e2e_exits 5 "$STAVE" login -u user --password-stdin --realm other.test "$r" <<<"$PASSWORD"
+    e2e_exits 2 "$STAVE" login -u user --password-stdin --realm https://localhost/token "$r" <<<"$PASSWORD"
+    e2e_same 'requests' "$(<"$requests")" ''
+    # As docker leaves it: nothing is known of a realm.
+    mkdir .docker
+    printf '{"auths":{"%s":{"auth":"%s"}}}' "$r" "$PASSWORD_B64" >.docker/config.json
+    chmod 600 .docker/config.json
+    e2e_exits 5 "$STAVE" push "$r/private/t:1"
+    e2e_has 'why' "$E2E_ERR" "The login was not sent to 'localhost'"
+    e2e_hasnt 'requests' "$(<"$requests")" login
+    e2e_exits 0 "$STAVE" login -u user --password-stdin --realm localhost "$r" <<<"$PASSWORD"
+    e2e_same 'kept' "$(jq -r ".auths[\"$r\"].realm" .docker/config.json)" localhost
+    e2e_exits 0 "$STAVE" push "$r/private/t:1"
+    e2e_has 'requests' "$(<"$requests")" 'GET login repository:private/t:pull,push'
+}
+
 # Tokens end before they said they would, and the pushes and pulls outlive them.
 expired_tokens() {
     local slow port before
@@ -481,6 +507,9 @@ suite() {
     SHORT_DIR=$E2E_TMP/short
     with_token_server "$SHORT_DIR" -58 300
     WITH_SHORT=$E2E_REGISTRY
+    REALM_DIR=$E2E_TMP/realm
+    TOKEND_TLS="$CERTS/good.pem $CERTS/good.key" with_token_server "$REALM_DIR" 60 60 https://localhost
+    WITH_REALM=$E2E_REGISTRY
     port=$(e2e_free_port)
     # Three that lie: where images lead to, the one that leads there, and a slow one.
     ELSEWHERE_LOG=$E2E_TMP/elsewhere.log
@@ -502,6 +531,7 @@ suite() {
     wait_port "$TLS_PORT"
     e2e_case 'C01 foreign layers' foreign_layers
     e2e_case 'C02 a blob that is elsewhere' moved_blobs
+    e2e_case 'C03 a realm of another domain' foreign_realm
     e2e_case 'C05 broken TLS' broken_tls
     e2e_case 'C08 other bytes' lies
     e2e_case 'C09 media types' media_types

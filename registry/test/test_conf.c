@@ -334,6 +334,8 @@ ParameterizedTestParameters(conf, what_makes_no_sense_is_refused)
 			    "location='a.c'\npull-from-mirror='all'"),
 		 "cannot be used together"},
 		{"unqualified-search-registries='a'", "is not an array"},
+		{"credential-helpers='a'", "is not an array"},
+		{"credential-helpers=['../x']", "is no name of a helper"},
 		{"unqualified-search-registries=[1]", "is not a string"},
 		{"unqualified-search-registries=['a']",
 		 "unqualified-search-registries: 'a' does not begin"},
@@ -504,4 +506,30 @@ Test(conf, a_certificate_without_key_is_an_error)
 	expect_certs("../certs.d/a.example", "ERROR");
 	expect_certs("..", "ERROR");
 	expect_certs("", "ERROR");
+}
+
+Test(conf, credential_helpers_are_replaced_by_a_later_file)
+{
+	const struct stv_strs *h;
+	struct reg_conf *c;
+
+	c = load_ok();
+	cr_expect_eq(reg_conf_credential_helpers(c)->len, 0);
+	reg_conf_free(c);
+	tree_write("etc/containers/registries.conf",
+		   "credential-helpers = ['containers-auth.json', 'pass']\n",
+		   0644);
+	c = load_ok();
+	h = reg_conf_credential_helpers(c);
+	cr_assert_eq(h->len, 2);
+	cr_expect_str_eq(h->v[0], "containers-auth.json");
+	cr_expect_str_eq(h->v[1], "pass");
+	reg_conf_free(c);
+	tree_write("etc/containers/registries.conf.d/x.conf",
+		   "credential-helpers = ['secretservice']\n", 0644);
+	c = load_ok();
+	h = reg_conf_credential_helpers(c);
+	cr_assert_eq(h->len, 1);
+	cr_expect_str_eq(h->v[0], "secretservice");
+	reg_conf_free(c);
 }

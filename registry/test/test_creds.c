@@ -12,6 +12,7 @@
 #include "core/err.h"
 #include "core/fsat.h"
 #include "core/mem.h"
+#include "core/strs.h"
 
 #include "registry/test/tree.h"
 
@@ -37,6 +38,20 @@ TestSuite(creds, .init = init, .fini = fini);
 
 #define DOCKER "home/.docker/config.json"
 #define HUB "https://index.docker.io/v1/"
+
+static int
+keep(const struct reg_creds_opts *o, const char *domain, const char *user,
+     const char *secret, const char *identity_token, char **ret_where,
+     struct stv_err **err)
+{
+	reg_auto_creds c = {0};
+
+	c.username = stv_xstrdup(user);
+	c.secret = secret != NULL ? stv_xstrdup(secret) : NULL;
+	c.identity_token =
+		identity_token != NULL ? stv_xstrdup(identity_token) : NULL;
+	return reg_creds_store(o, domain, &c, ret_where, err);
+}
 
 /* "user:secret", in brackets tokens; "-" for none, else the error's message. */
 static char *
@@ -436,8 +451,8 @@ login(const struct reg_creds_opts *o, const char *domain, const char *secret)
 {
 	struct stv_err *err = NULL;
 
-	cr_assert_eq(reg_creds_store(o, domain, "a", secret, NULL, NULL, &err),
-		     0, "%s", err == NULL ? "?" : stv_err_msg(err));
+	cr_assert_eq(keep(o, domain, "a", secret, NULL, NULL, &err), 0, "%s",
+		     err == NULL ? "?" : stv_err_msg(err));
 }
 
 static bool
@@ -501,9 +516,7 @@ Test(creds, login_repairs_an_entry_but_not_a_file)
 	login(&o, "h.example", "1");
 	expect_found(&o, "h.example", "x", "a:1");
 	tree_write(DOCKER, "{\"auths\":[]}", 0600);
-	cr_expect_eq(
-		reg_creds_store(&o, "h.example", "a", "1", NULL, NULL, &err),
-		-1);
+	cr_expect_eq(keep(&o, "h.example", "a", "1", NULL, NULL, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_INPUT);
 	stv_err_clear(&err);
 	expect_text(DOCKER, "{\"auths\":[]}");
@@ -517,9 +530,7 @@ Test(creds, login_writes_where_it_is_told)
 	struct reg_creds_opts o = {.home = home, .docker_config = dir};
 	struct stv_err *err = NULL;
 
-	cr_assert_eq(reg_creds_store(&o, "docker.io", "a", NULL, "tok", &where,
-				     &err),
-		     0);
+	cr_assert_eq(keep(&o, "docker.io", "a", NULL, "tok", &where, &err), 0);
 	cr_expect_not_null(strstr(where, "dc/config.json"));
 	expect_text("dc/config.json",
 		    "{\"auths\":{\"" HUB "\":{\"auth\":\"YTo=\","
@@ -555,16 +566,12 @@ Test(creds, login_refuses_loops_and_links_of_others)
 
 	tree_write("home/.docker/x", "", 0600);
 	cr_assert_eq(symlinkat("config.json", AT_FDCWD, link), 0);
-	cr_expect_eq(
-		reg_creds_store(&o, "h.example", "a", "1", NULL, NULL, &err),
-		-1);
+	cr_expect_eq(keep(&o, "h.example", "a", "1", NULL, NULL, &err), -1);
 	cr_expect_not_null(strstr(stv_err_msg(err), "too many symbolic"));
 	stv_err_clear(&err);
 	if (fchownat(AT_FDCWD, link, 12345, 12345, AT_SYMLINK_NOFOLLOW) < 0)
 		cr_skip_test("only root can give a link away");
-	cr_expect_eq(
-		reg_creds_store(&o, "h.example", "a", "1", NULL, NULL, &err),
-		-1);
+	cr_expect_eq(keep(&o, "h.example", "a", "1", NULL, NULL, &err), -1);
 	cr_expect_not_null(strstr(stv_err_msg(err), "of another user"));
 	stv_err_clear(&err);
 }
@@ -574,15 +581,13 @@ Test(creds, login_refuses_what_cannot_be_kept)
 	const struct reg_creds_opts o = {.home = home}, nowhere = {0};
 	struct stv_err *err = NULL;
 
-	cr_expect_eq(reg_creds_store(&o, "h", "a:b", "1", NULL, NULL, &err),
-		     -1);
+	cr_expect_eq(keep(&o, "h", "a:b", "1", NULL, NULL, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_USAGE);
 	stv_err_clear(&err);
-	cr_expect_eq(reg_creds_store(&o, "h", "a", "", NULL, NULL, &err), -1);
+	cr_expect_eq(keep(&o, "h", "a", "", NULL, NULL, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_USAGE);
 	stv_err_clear(&err);
-	cr_expect_eq(reg_creds_store(&nowhere, "h", "a", "1", NULL, NULL, &err),
-		     -1);
+	cr_expect_eq(keep(&nowhere, "h", "a", "1", NULL, NULL, &err), -1);
 	cr_expect_eq(stv_err_code(err), STV_E_USAGE);
 	stv_err_clear(&err);
 }
@@ -600,9 +605,8 @@ Test(creds, login_and_logout_use_the_helper)
 		     "{ " NONE "; };;\n"
 		     "erase) cat >\"$TREE/erased\"; rm \"$TREE/kept\";;\nesac");
 	tree_write(DOCKER, "{\"credsStore\":\"keep\"}", 0600);
-	cr_assert_eq(reg_creds_store(&o, "docker.io", "u\"", "s", NULL, &where,
-				     &err),
-		     0, "%s", err == NULL ? "?" : stv_err_msg(err));
+	cr_assert_eq(keep(&o, "docker.io", "u\"", "s", NULL, &where, &err), 0,
+		     "%s", err == NULL ? "?" : stv_err_msg(err));
 	cr_expect_str_eq(where, "docker-credential-keep");
 	kept = text_of("kept");
 	cr_expect_str_eq(kept, "{\"ServerURL\":\"" HUB "\",\"Username\":"
@@ -614,9 +618,7 @@ Test(creds, login_and_logout_use_the_helper)
 	expect_text(DOCKER, "{\"credsStore\":\"keep\",\"auths\":{}}");
 	expect_found(&o, "docker.io", "x", "-");
 	cr_expect_not(logout(&o, "docker.io"));
-	cr_assert_eq(
-		reg_creds_store(&o, "h.example", "a", NULL, "tok", NULL, &err),
-		0);
+	cr_assert_eq(keep(&o, "h.example", "a", NULL, "tok", NULL, &err), 0);
 	expect_found(&o, "h.example", "x", " [tok]");
 }
 
@@ -627,11 +629,125 @@ Test(creds, a_helper_that_cannot_store_leaves_the_file_alone)
 
 	write_helper("bad", "cat; exit 1");
 	tree_write(DOCKER, "{\"credsStore\":\"bad\"}", 0600);
-	cr_assert_eq(reg_creds_store(&o, "h.example", "a", "hunter2", NULL,
-				     NULL, &err),
+	cr_assert_eq(keep(&o, "h.example", "a", "hunter2", NULL, NULL, &err),
 		     -1);
 	cr_expect_eq(stv_err_code(err), STV_E_AUTH);
 	cr_expect_null(strstr(stv_err_msg(err), "hunter2"));
 	stv_err_clear(&err);
 	expect_text(DOCKER, "{\"credsStore\":\"bad\"}");
+}
+
+#define KEEP                                                                   \
+	"case $1 in store) umask 077; cat >\"$TREE/kept\";;\n"                 \
+	"get) [ -e \"$TREE/kept\" ] && cat \"$TREE/kept\" || "                 \
+	"{ " NONE "; };;\n"                                                    \
+	"erase) cat >\"$TREE/erased\"; rm \"$TREE/kept\";;\nesac"
+
+/* registries.conf's credential-helpers: in their order, the files among them.
+ */
+Test(creds, helpers_of_registries_conf_have_an_order)
+{
+	struct stv_strs helpers = {0};
+	struct reg_creds_opts o = {.home = home, .helpers = &helpers};
+	stv_auto_free char *authfile = tree_path("auth");
+
+	write_helper("a", ANSWER);
+	write_helper("none", NONE);
+	write_helper("bad", "exit 3");
+	tree_write(DOCKER, "{\"auths\":{\"h.example\":{\"auth\":\"YTox\"}}}",
+		   0600);
+	expect_found(&o, "h.example", "x", "a:1");
+	stv_strs_add(&helpers, "none");
+	expect_found(&o, "h.example", "x", "-");
+	stv_strs_add(&helpers, REG_AUTH_FILES);
+	expect_found(&o, "h.example", "x", "a:1");
+	expect_found(&o, "g.example", "x", "-");
+	stv_strs_add(&helpers, "a");
+	expect_found(&o, "h.example", "x", "a:1");
+	expect_found(&o, "g.example", "x", "u:get=g.example");
+	expect_found(&o, "docker.io", "x", "u:get=" HUB);
+	/* A helper that fails stops those that know nothing only. */
+	stv_strs_clear(&helpers);
+	stv_strs_add(&helpers, "bad");
+	stv_strs_add(&helpers, REG_AUTH_FILES);
+	expect_found(&o, "h.example", "x", "a:1");
+	expect_error(&o, "g.example", STV_E_AUTH, "failed with status 3");
+	/* A file that is named is alone. */
+	tree_write("auth", "{\"auths\":{\"g.example\":{\"auth\":\"YToy\"}}}",
+		   0600);
+	o.authfile = authfile;
+	expect_found(&o, "g.example", "x", "a:2");
+	stv_strs_clear(&helpers);
+}
+
+Test(creds, a_login_goes_to_the_first_helper_that_takes_it)
+{
+	struct stv_strs helpers = {0};
+	const struct reg_creds_opts o = {.home = home, .helpers = &helpers};
+	struct stv_err *err = NULL;
+	stv_auto_free char *where = NULL;
+
+	write_helper("bad", "exit 3");
+	write_helper("keep", KEEP);
+	stv_strs_add(&helpers, "bad");
+	stv_strs_add(&helpers, "keep");
+	stv_strs_add(&helpers, REG_AUTH_FILES);
+	cr_assert_eq(keep(&o, "h.example", "u", "s", NULL, &where, &err), 0);
+	cr_expect_null(err);
+	cr_expect_str_eq(where, "docker-credential-keep");
+	free(stv_steal(&helpers.v[0]));
+	helpers.v[0] = stv_xstrdup("keep");
+	expect_found(&o, "h.example", "x", "u:s");
+	cr_expect(logout(&o, "h.example"));
+	cr_expect_not(logout(&o, "h.example"));
+	stv_strs_clear(&helpers);
+	stv_strs_add(&helpers, REG_AUTH_FILES);
+	stv_strs_add(&helpers, "keep");
+	cr_assert_eq(keep(&o, "h.example", "a", "1", NULL, NULL, &err), 0);
+	expect_text(DOCKER, "{\"auths\":{\"h.example\":{\"auth\":\"YTox\"}}}");
+	stv_strs_clear(&helpers);
+}
+
+/* THREATS C03: the realm that a login was told to trust is kept with it. */
+Test(creds, a_realm_is_kept_with_its_login)
+{
+	const struct reg_creds_opts o = {.home = home};
+	struct reg_creds l = {.username = stv_xstrdup("a"),
+			      .secret = stv_xstrdup("1"),
+			      .realm = stv_xstrdup("auth.other.example")};
+	reg_auto_creds found = {0}, other = {0};
+	struct stv_err *err = NULL;
+
+	cr_assert_eq(reg_creds_store(&o, "h.example", &l, NULL, &err), 0);
+	expect_text(DOCKER, "{\"auths\":{\"h.example\":{\"auth\":\"YTox\","
+			    "\"realm\":\"auth.other.example\"}}}");
+	cr_assert_eq(reg_creds_find(&o, "h.example", "x", &found, &err), 1);
+	cr_expect_str_eq(found.realm, "auth.other.example");
+	reg_creds_fini(&found);
+	/* Another login does not have it. */
+	login(&o, "h.example", "2");
+	cr_assert_eq(reg_creds_find(&o, "h.example", "x", &other, &err), 1);
+	cr_expect_null(other.realm);
+	reg_creds_fini(&l);
+}
+
+Test(creds, a_realm_is_kept_beside_a_helper)
+{
+	const struct reg_creds_opts o = {.home = home};
+	struct reg_creds l = {.username = stv_xstrdup("a"),
+			      .secret = stv_xstrdup("1"),
+			      .realm = stv_xstrdup("auth.other.example")};
+	reg_auto_creds found = {0};
+	struct stv_err *err = NULL;
+
+	write_helper("keep", KEEP);
+	tree_write(DOCKER, "{\"credsStore\":\"keep\"}", 0600);
+	cr_assert_eq(reg_creds_store(&o, "h.example", &l, NULL, &err), 0);
+	expect_text(DOCKER,
+		    "{\"credsStore\":\"keep\",\"auths\":{\"h.example\":{"
+		    "\"realm\":\"auth.other.example\"}}}");
+	cr_assert_eq(reg_creds_find(&o, "h.example", "x", &found, &err), 1);
+	cr_expect_str_eq(found.secret, "1");
+	cr_expect_str_eq(found.realm, "auth.other.example");
+	reg_creds_fini(&l);
 }

@@ -504,8 +504,7 @@ Test(ref_grammar, each_text_is_what_distribution_takes_it_for)
 		if (rows[i].want == NULL)
 			cr_expect_null(got, "'%s': %s", rows[i].text, got);
 		else
-			cr_expect(got != NULL &&
-					  strcmp(got, rows[i].want) == 0,
+			cr_expect(got != NULL && strcmp(got, rows[i].want) == 0,
 				  "'%s': %s instead of %s", rows[i].text,
 				  got != NULL ? got : "refused", rows[i].want);
 		free(got);

@@ -500,7 +500,8 @@ Test(threats, C17_an_upload_goes_nowhere_in_clear)
 		else
 			cr_expect_not_null(strstr(r.server.requests[2],
 						  "up?a=b&digest=sha256:"),
-				"%s: %s", where, r.server.requests[2]);
+					   "%s: %s", where,
+					   r.server.requests[2]);
 		rig_close(&r);
 	}
 }

@@ -5,7 +5,7 @@ tokend.py PORT KEY CERT LOG [LIFE]: tokens signed with KEY, whose certificate CE
 seconds (default 60). user/secret may do everything; nobody may pull what begins with "public/". A refresh token is
 "refresh-secret". LOG gets a line for each request: method, whether a login came, scopes.
 
-TOKEND_PASSWORD: another password than "secret". TOKEND_TOKENS: a file that gets each token. TOKEND_SAID: the life that is
+TOKEND_TLS: certificate and key, and it speaks TLS. TOKEND_PASSWORD: another password than "secret". TOKEND_TOKENS: a file that gets each token. TOKEND_SAID: the life that is
 told, where it is another than LIFE, so that a token ends before its time. (docker-registry takes tokens for 60 seconds
 after their end: such a LIFE is below 0.)
 """
@@ -14,6 +14,7 @@ import http.server
 import json
 import os
 import random
+import ssl
 import subprocess
 import sys
 import time
@@ -96,4 +97,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, {"access_token": sign(scopes, "user"), "expires_in": SAID})
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
+if "TOKEND_TLS" in os.environ:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*os.environ["TOKEND_TLS"].split())
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
