@@ -2,14 +2,19 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/bool.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/strs.h"
+
+#include "registry/creds.h"
 
 #include "cmd/build_opts.h"
+#include "cmd/ctx.h"
 #include "cmd/figures.h"
 
 #include "cmd/build_request.h"
@@ -47,12 +52,52 @@ cmd_request_args(const struct stv_strs *args, struct stv_pairs *ret,
 	return 0;
 }
 
+/* Is it there, in whatever case?  A step gets one value in both spellings. */
+static bool
+is_given(const struct stv_pairs *args, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(args->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The proxies of docker's config.json are build arguments, as docker has it;
+ * one that is given goes before.  A build does not need the file: one that is
+ * broken is told of only.
+ */
+static void
+add_proxies(struct stv_pairs *args)
+{
+	struct reg_creds_opts o = {.authfile = NULL};
+	struct stv_strs proxies = {0};
+	struct stv_err *err = NULL;
+	size_t n_given = args->len;
+
+	reg_creds_opts_from_env(&o);
+	if (reg_creds_proxies(&o, &proxies, &err) < 0)
+		cmd_warn("the proxies of docker's configuration are not used: "
+			 "%s",
+			 stv_err_msg(stv_err_root(err)));
+	for (size_t i = 0; i < proxies.len; i++) {
+		size_t n = strcspn(proxies.v[i], "=");
+		stv_auto_free char *name = stv_xstrndup(proxies.v[i], n);
+
+		if (!is_given(args, n_given, name))
+			stv_pairs_set(args, name, proxies.v[i] + n + 1);
+	}
+	stv_strs_clear(&proxies);
+	stv_err_free(err);
+}
+
 static int
 take_args(const struct build_values *v, struct build_request *r,
 	  struct stv_err **err)
 {
 	if (cmd_request_args(&v->build_args, &r->args, err) < 0)
 		return -1;
+	add_proxies(&r->args);
 	for (size_t i = 0; i < v->labels.len; i++)
 		if (add_pair(&r->labels, "--label", v->labels.v[i], "", err) <
 		    0)

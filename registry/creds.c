@@ -70,13 +70,18 @@ named_file(const struct reg_creds_opts *o)
 }
 
 char *
+reg_creds_docker_file(const struct reg_creds_opts *o)
+{
+	return path_in(o->docker_config, o->home, ".docker/", "config.json");
+}
+
+char *
 reg_creds_place(const struct reg_creds_opts *o, bool *ret_is_docker,
 		struct stv_err **err)
 {
 	const char *named = named_file(o), *base;
-	char *path = named != NULL ? stv_xstrdup(named)
-				   : path_in(o->docker_config, o->home,
-					     ".docker/", "config.json");
+	char *path =
+		named != NULL ? stv_xstrdup(named) : reg_creds_docker_file(o);
 
 	if (path == NULL) {
 		stv_fail(err, STV_E_USAGE,
@@ -172,7 +177,7 @@ find_in_files(const struct reg_creds_opts *o, const char *domain,
 		path_in(o->runtime_dir, NULL, NULL, "containers/auth.json"),
 		path_in(o->config_home, o->home, ".config/",
 			"containers/auth.json"),
-		path_in(o->docker_config, o->home, ".docker/", "config.json"),
+		reg_creds_docker_file(o),
 		path_in(NULL, o->home, "", ".dockercfg"),
 	};
 	const size_t n = STV_ARRAY_LEN(files);

@@ -130,6 +130,17 @@ int reg_creds_store(const struct reg_creds_opts *o, const char *domain,
 int reg_creds_erase(const struct reg_creds_opts *o, const char *domain,
 		    bool *ret_was_there, struct stv_err **err);
 
+/*
+ * reg_creds_proxies(o, ret, err): what "proxies.default" in docker's own
+ * config.json says, as NAME=VALUE in both spellings (HTTP_PROXY, http_proxy),
+ * put into ${ret}: docker makes build arguments of them.  Those for single
+ * daemons concern nobody here, and neither do "HttpHeaders", which docker sends
+ * to its daemon.  No file: nothing.
+ * Errors:  STV_E_INPUT, STV_E_LIMIT, STV_E_IO.
+ */
+int reg_creds_proxies(const struct reg_creds_opts *o, struct stv_strs *ret,
+		      struct stv_err **err);
+
 #define reg_auto_creds STV_CLEANUP(reg_creds_fini) struct reg_creds
 
 #endif /* STAVE_REGISTRY_CREDS_H */

@@ -91,6 +91,12 @@ void reg_helper_of_all(const char *name, const char *domain,
 		       struct reg_helper *ret);
 
 /*
+ * reg_creds_docker_file(o): ${DOCKER_CONFIG:-~/.docker}/config.json.
+ * Owns: the caller; NULL where there is no HOME.
+ */
+char *reg_creds_docker_file(const struct reg_creds_opts *o);
+
+/*
  * reg_creds_has_helpers(o): are the helpers of registries.conf to be asked?
  */
 bool reg_creds_has_helpers(const struct reg_creds_opts *o);

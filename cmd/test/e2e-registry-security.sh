@@ -295,6 +295,22 @@ proxies() {
     e2e_hasnt 'the proxy' "$(<"$PROXY_LOG")" 'CONNECT localhost'
 }
 
+# Those of docker's config.json are build arguments, which are in no image.
+docker_proxies() {
+    export HOME=$PWD
+    mkdir .docker ctx
+    echo '{"proxies":{"default":{"httpProxy":"http://user:Prox7-pw@p.test:1","httpsProxy":"http://unused.test","noProxy":"n.test"}}}' >.docker/config.json
+    cp "$(command -v busybox)" ctx/busybox
+    printf 'FROM scratch\nCOPY busybox /\nRUN ["/busybox", "sh", "-c", "echo $http_proxy $HTTP_PROXY $no_proxy,$HTTPS_PROXY"]\n' >ctx/Dockerfile
+    e2e_exits 0 "$STAVE" build --progress=plain --build-arg HTTPS_PROXY=http://other.test -t t ctx
+    e2e_has 'the step' "$E2E_ERR" 'http://user:Prox7-pw@p.test:1 http://user:Prox7-pw@p.test:1 n.test,http://other.test'
+    e2e_hasnt 'no warning' "$E2E_ERR" warning
+    if grep -raq Prox7 .store/blobs .store/meta.db*; then e2e_fail 'the proxy is kept'; fi
+    echo '{"proxies":' >.docker/config.json
+    e2e_exits 0 "$STAVE" build -t t ctx
+    e2e_has 'broken' "$E2E_ERR" "warning: the proxies of docker's configuration are not used"
+}
+
 # ---- where a secret may be --------------------------------------------------
 
 # serve DIR LINE...: a docker-registry whose configuration has these lines behind "http:"; sets E2E_REGISTRY.
@@ -541,6 +557,7 @@ suite() {
     e2e_case 'C13 platforms' platforms
     e2e_case 'C19 secrets in URLs' url_secrets
     e2e_case 'C20 proxies' proxies
+    e2e_case 'proxies of docker' docker_proxies
     e2e_case 'C21 tags of an archive' poisoned_tags
     e2e_case 'C22 labels' hostile_labels
     e2e_case 'a password is nowhere' secret_password

@@ -751,3 +751,53 @@ Test(creds, a_realm_is_kept_beside_a_helper)
 	cr_expect_str_eq(found.realm, "auth.other.example");
 	reg_creds_fini(&l);
 }
+
+/* "NAME=VALUE ..." of docker's config.json, or "ERROR". */
+static char *
+proxies_of(const char *text)
+{
+	const struct reg_creds_opts o = {.home = home};
+	struct stv_strs found = {0};
+	struct stv_err *err = NULL;
+	struct stv_buf b = STV_BUF_INIT(4096);
+
+	if (text != NULL)
+		tree_write(DOCKER, text, 0600);
+	if (reg_creds_proxies(&o, &found, &err) < 0) {
+		cr_expect_eq(stv_err_code(err), STV_E_INPUT);
+		stv_buf_adds(&b, "ERROR");
+		stv_err_free(err);
+	}
+	for (size_t i = 0; i < found.len; i++)
+		stv_buf_addf(&b, "%s%s", i == 0 ? "" : " ", found.v[i]);
+	stv_strs_clear(&found);
+	return stv_buf_take(&b);
+}
+
+static void
+expect_proxies(const char *text, const char *want)
+{
+	stv_auto_free char *got = proxies_of(text);
+
+	cr_expect_str_eq(got, want, "%s: %s", text, got);
+}
+
+Test(creds, the_proxies_of_docker_are_variables)
+{
+	expect_proxies(NULL, "");
+	expect_proxies("{}", "");
+	expect_proxies("{\"proxies\":null}", "");
+	expect_proxies("{\"proxies\":{\"unix:///x\":{\"httpProxy\":\"a\"}}}",
+		       "");
+	expect_proxies(
+		"{\"proxies\":{\"default\":{\"httpProxy\":\"a\","
+		"\"httpsProxy\":\"b\",\"ftpProxy\":\"\",\"noProxy\":\"c,d\","
+		"\"allProxy\":\"e\"}}}",
+		"HTTP_PROXY=a http_proxy=a HTTPS_PROXY=b https_proxy=b "
+		"NO_PROXY=c,d no_proxy=c,d ALL_PROXY=e all_proxy=e");
+	expect_proxies("{\"proxies\":[]}", "ERROR");
+	expect_proxies("{\"proxies\":{\"default\":1}}", "ERROR");
+	expect_proxies("{\"proxies\":{\"default\":{\"httpProxy\":1}}}",
+		       "ERROR");
+	expect_proxies("{", "ERROR");
+}
