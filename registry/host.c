@@ -343,6 +343,23 @@ hint_login(struct reg_host *h, struct stv_err *err)
 	(void)pthread_mutex_unlock(&h->lock);
 }
 
+/* A registry that says what was sent to it is not repeated. */
+static bool
+has_secret(struct reg_host *h, const char *text)
+{
+	bool found = false;
+
+	(void)pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < h->grants.len && !found; i++) {
+		const char *token = h->grants.v[i].token.text;
+
+		found = token != NULL && *token != '\0' &&
+			strstr(text, token) != NULL;
+	}
+	(void)pthread_mutex_unlock(&h->lock);
+	return found;
+}
+
 /* What an answer that is no success means. */
 static int
 fail_status(struct reg_host *h, const struct reg_call *call,
@@ -351,6 +368,8 @@ fail_status(struct reg_host *h, const struct reg_call *call,
 	stv_auto_free char *text = read_error(res->error_body);
 	enum stv_code code = STV_E_PROTOCOL;
 
+	if (text != NULL && has_secret(h, text))
+		free(stv_steal(&text));
 	if (res->status == 401 || res->status == 403)
 		code = STV_E_AUTH;
 	else if (res->status == 404)

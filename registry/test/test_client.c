@@ -197,6 +197,26 @@ Test(client, a_password_goes_where_it_is_asked_for)
 	rig_close(&r);
 }
 
+Test(client, a_registry_that_repeats_our_login_is_not_repeated)
+{
+	struct reg_manifest m;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+				"WWW-Authenticate: Basic realm=\"x\"\r\n\r\n");
+	httpd_answer(&r.server, "HTTP/1.1 403 No\r\nContent-Length: 57\r\n\r\n"
+				"{\"errors\":[{\"code\":\"DENIED\",\"message\":"
+				"\"not bWU6cHc= !\"}]}");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
+		     -1);
+	cr_expect_not_null(
+		strstr(stv_err_msg(stv_err_root(r.err)), "answered 403"));
+	cr_expect_null(strstr(stv_err_msg(stv_err_root(r.err)), "bWU6cHc="));
+	rig_close(&r);
+}
+
 Test(client, a_password_is_not_sent_to_another_domain)
 {
 	struct reg_manifest m;
