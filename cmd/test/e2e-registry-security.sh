@@ -388,6 +388,8 @@ secrets() {
     unset DOCKER_AUTH_CONFIG
     seen 0 "$STAVE" -D build --progress=plain -t "$r/private/next:1" .
     seen 0 "$STAVE" -D push "$r/private/next:1"
+    seen 0 "$STAVE" -D build --push --progress=rawjson --cache-to "type=registry,ref=$r/private/cache,mode=max" -t "$r/private/pushed:1" .
+    STAVE_ROOT=$PWD/.store3 seen 0 "$STAVE" -D build --cache-from "type=registry,ref=$r/private/cache" .
     # A password in a URL that is no login of ours, and a wrong one in the file.
     printf '{"auths":{"%s":{"username":"user","password":"Wr0ng-pW77"}}}' "$r" >wrong.json
     chmod 600 wrong.json
@@ -404,7 +406,7 @@ secrets() {
     e2e_same 'positive' "$(grep -lF "$PASSWORD_B64" broken.json)" broken.json
     [ -z "$TOKENS" ] || [ -s "$TOKENS" ] || e2e_fail 'there were no tokens'
     rm broken.json wrong.json
-    nowhere seen .store .store2 tmp .docker
+    nowhere seen .store .store2 .store3 tmp .docker
 }
 
 secret_password() {
