@@ -36,7 +36,7 @@ struct bld_pull_opts {
 	struct cas_store *store; /* the caller holds a lease */
 	struct reg_client *client;
 	const struct stv_platform *platform;
-	bool must_match; /* another platform's image is an error */
+	bool must_match;     /* another platform's image is an error */
 	unsigned n_parallel; /* layers at a time; 0: 4 */
 	void (*on_layer)(void *arg, enum bld_pull_moment m,
 			 const struct stv_digest *blob, uint64_t now,

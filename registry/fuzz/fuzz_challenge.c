@@ -28,8 +28,7 @@ static void
 check_text(const char *s)
 {
 	for (; *s != '\0'; s++)
-		expect(((unsigned char)*s >= ' ' && *s != 0x7f) ||
-		       *s == '\t');
+		expect(((unsigned char)*s >= ' ' && *s != 0x7f) || *s == '\t');
 }
 
 static void

@@ -4,6 +4,7 @@
  * each part, and in cmd/test/e2e-registry-security.sh.
  */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -471,7 +472,8 @@ Test(threats, C17_an_upload_goes_nowhere_in_clear)
 	};
 
 	for (size_t i = 0; i < STV_ARRAY_LEN(cases); i++) {
-		struct reg_upload u = {.fd = -1, .size = 0};
+		stv_auto_fd fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		struct reg_upload u = {.fd = fd, .size = 0};
 		stv_auto_free char *where = NULL;
 		stv_auto_free char *answer = NULL;
 		enum reg_uploaded how;
