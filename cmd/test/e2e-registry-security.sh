@@ -228,6 +228,10 @@ tls_refused() {
     : >"$log"
     e2e_serve python3 "$DATA/tlsd.py" "$port" "$log" "$1" "$CERTS/$2.pem" "$CERTS/$2.key"
     wait_port "$port"
+    # It does speak it, to those who still want to.
+    [ "$1" != old ] || openssl s_client -connect "127.0.0.1:$port" -tls1_1 -cipher ALL:@SECLEVEL=0 </dev/null 2>/dev/null |
+        grep -q '^ *Protocol *: TLSv1.1' || e2e_fail 'openssl has no TLS 1.1'
+    : >"$log"
     e2e_exits 4 env SSL_CERT_FILE="$CERTS/ca.crt" HOME="$PWD" "$STAVE" pull "$3:$port/t:1"
     e2e_has "$1 $2" "$E2E_ERR" "$4"
     echo "$PASSWORD" | e2e_exits 4 env SSL_CERT_FILE="$CERTS/ca.crt" HOME="$PWD" "$STAVE" login -u user --password-stdin "$3:$port"
