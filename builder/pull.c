@@ -365,6 +365,21 @@ put_image(struct bld_pulling *p, struct stv_err **err)
 	return rc;
 }
 
+/* Is the image of the store for the platform that is wanted? 1, 0, -1. */
+static int
+is_for(const struct bld_pull_opts *o, const struct cas_image *image,
+       struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(oci_config) *c = NULL;
+
+	if (cas_blob_read(o->store, &image->config, STV_MAX_CONFIG, &text,
+			  err) < 0 ||
+	    oci_config_parse(stv_buf_str(&text), text.len, &c, err) < 0)
+		return -1;
+	return stv_platform_match(o->platform, &c->platform);
+}
+
 /* Is what the tag names in the registry now what it names here? 1, 0, -1. */
 static int
 is_current(const struct bld_pull_opts *o, const struct reg_ref *ref,
@@ -383,7 +398,8 @@ is_current(const struct bld_pull_opts *o, const struct reg_ref *ref,
 		return -1;
 	r = m.has_digest && stv_digest_equal(&m.digest, &ret->manifest);
 	reg_manifest_fini(&m);
-	return r;
+	/* An index has images for other platforms too (THREATS C13). */
+	return r == 1 ? is_for(o, ret, err) : 0;
 }
 
 int

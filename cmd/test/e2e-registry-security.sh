@@ -134,6 +134,12 @@ platforms() {
     refused 1 others ', but for: windows/amd64, linux/s390x, linux/arm/v6'
     refused 1 unknown ' and no other'
     refused 1 empty ' and no other'
+    # The same index, but not the same image.
+    local p
+    for p in amd64 s390x amd64; do
+        STAVE_ROOT=$PWD/third e2e_exits 0 "$STAVE" pull --platform "linux/$p" "$HOSTILE/two:1"
+        e2e_same "$p" "$(STAVE_ROOT=$PWD/third "$STAVE" inspect -f '{{.Architecture}}' "$HOSTILE/two:1")" "$p"
+    done
     e2e_exits 1 "$STAVE" pull --platform linux/amd64 "$HOSTILE/other:1"
     e2e_has 'asked for' "$E2E_ERR" 'the image has nothing for linux/amd64, but for: linux/s390x'
     e2e_exits 0 "$STAVE" pull "$HOSTILE/other:1"

@@ -154,6 +154,8 @@ def make(name):
         img.put(index([{**img.image(is_tag=False), "platform": p} for p in (
             {"os": "windows", "architecture": "amd64"}, {"os": "linux", "architecture": "s390x"},
             {"os": "linux", "architecture": "arm", "variant": "v6"}, {"os": "unknown", "architecture": "unknown"})]), INDEX)
+    elif name == "two":
+        img.put(index([{**img.image([p], False, p), "platform": {"os": "linux", "architecture": p}} for p in ("amd64", "arm64", "s390x")]), INDEX)
     elif name == "unknown":
         img.put(index([{**img.image(is_tag=False), "platform": {"os": "unknown", "architecture": "unknown"}}]), INDEX)
     elif name == "other":
