@@ -20,6 +20,7 @@
 #include "registry/ref.h"
 
 #include "builder/parallel.h"
+#include "builder/platform.h"
 #include "builder/pull.h"
 
 #define DEFAULT_PARALLEL 4
@@ -42,51 +43,6 @@ static int
 keep(struct bld_pulling *p, const void *text, size_t n, struct stv_err **err)
 {
 	return cas_blob_put(p->o->store, text, n, stv_vec_push(&p->blobs), err);
-}
-
-/* "linux/amd64, linux/arm64": what an index offers. */
-static char *
-list_platforms(const struct oci_index *x)
-{
-	struct stv_buf b = STV_BUF_INIT((size_t)2048);
-
-	for (size_t i = 0; i < x->n_manifests; i++) {
-		stv_auto_free char *one = NULL;
-
-		if (!x->manifests[i].has_platform)
-			continue;
-		one = stv_platform_str(&x->manifests[i].platform);
-		if (strncmp(one, "unknown", 7) == 0)
-			continue;
-		stv_buf_addf(&b, "%s%s", b.len == 0 ? "" : ", ", one);
-	}
-	return stv_buf_take(&b);
-}
-
-static const struct oci_descriptor *
-choose(const struct bld_pulling *p, const struct oci_index *x,
-       struct stv_err **err)
-{
-	stv_auto_free char *want = NULL, *have = NULL;
-	const struct oci_descriptor *any = NULL;
-
-	for (size_t i = 0; i < x->n_manifests; i++) {
-		const struct oci_descriptor *d = &x->manifests[i];
-
-		if (!d->has_platform && any == NULL)
-			any = d;
-		if (d->has_platform &&
-		    stv_platform_match(p->o->platform, &d->platform))
-			return d;
-	}
-	if (any != NULL)
-		return any;
-	want = stv_platform_str(p->o->platform);
-	have = list_platforms(x);
-	(void)stv_fail(err, STV_E_NOT_FOUND, "the image has nothing for %s%s%s",
-		       want, *have != '\0' ? ", but for: " : " and no other",
-		       have);
-	return NULL;
 }
 
 /* What an index and the registry call a manifest must agree (THREATS C09). */
@@ -151,7 +107,7 @@ read_manifests(struct bld_pulling *p, struct stv_err **err)
 			break;
 		}
 		rc = oci_index_parse(m.text, m.len, promised, &x, err);
-		d = rc < 0 ? NULL : choose(p, x, err);
+		d = rc < 0 ? NULL : bld_platform_choose(x, p->o->platform, err);
 		if (d == NULL) {
 			rc = -1;
 			break;

@@ -29,6 +29,8 @@
 #define STV_MAX_JSON_DEPTH 64
 #define STV_MAX_INDEX_ENTRIES 10000
 #define STV_MAX_INDEX_DEPTH 4
+/* All documents below one index that are held at the same time. */
+#define STV_MAX_INDEX_TEXT ((size_t)64 << 20)
 
 /* Layer tar: THREATS B15, B16. */
 #define STV_MAX_PAX_BLOCK ((size_t)1 << 20)

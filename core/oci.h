@@ -33,6 +33,11 @@ struct stv_err; /* core/err.h */
 #define DOCKER_MT_LAYER "application/vnd.docker.image.rootfs.diff.tar"
 #define DOCKER_MT_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 #define DOCKER_MT_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
+/* What these begin with; "+gzip", ".gzip" and so on may follow. */
+#define OCI_MT_FOREIGN_LAYER                                                   \
+	"application/vnd.oci.image.layer.nondistributable.v1.tar"
+#define DOCKER_MT_FOREIGN_LAYER                                                \
+	"application/vnd.docker.image.rootfs.foreign.diff.tar"
 
 /* os/architecture[/variant]; NULL members are absent.  All owned. */
 struct stv_platform {
@@ -161,6 +166,37 @@ void oci_index_free(struct oci_index *x);
  */
 int oci_is_index(const char *text, size_t len);
 
+/* What a document names: a manifest of an index, a blob of a manifest. */
+struct oci_part {
+	struct oci_descriptor d;
+	bool is_foreign; /* a nondistributable layer that lies at its URLs */
+};
+
+struct oci_parts {
+	char *media_type; /* of the document */
+	bool is_index;	  /* the parts are manifests */
+	struct oci_part *v;
+	size_t n;
+};
+
+/*
+ * oci_parts_parse(text, len, media_type, ret, err): what a manifest or index
+ * of any media type names, for what handles it whole: "manifests"; or
+ * "config", "layers" and (artifacts before OCI 1.1) "blobs".  ${media_type} is
+ * what was promised, or NULL.  What a manifest says itself is its subject is no
+ * part of it.
+ * Owns:   *ret, oci_parts_fini(); empty after a failure.
+ * Errors: STV_E_PROTOCOL, STV_E_LIMIT, STV_E_DIGEST.
+ */
+int oci_parts_parse(const char *text, size_t len, const char *media_type,
+		    struct oci_parts *ret, struct stv_err **err);
+
+/* oci_parts_fini(p): free the members; ${p} is all zero afterwards. */
+void oci_parts_fini(struct oci_parts *p);
+
+/* oci_is_manifest_type(type): one of the four that registries all know? */
+bool oci_is_manifest_type(const char *type);
+
 /* HEALTHCHECK; durations in nanoseconds, 0 = inherit. */
 struct oci_healthcheck {
 	struct stv_strs test;
@@ -265,6 +301,8 @@ struct stv_digest oci_chain_id(const struct stv_digest *parent,
  * the fraction).  Owns: the caller.
  */
 char *oci_time(int64_t seconds, uint32_t ns);
+
+#define oci_auto_parts STV_CLEANUP(oci_parts_fini) struct oci_parts
 
 STV_DEFINE_CLEANUP(oci_manifest, oci_manifest_free);
 STV_DEFINE_CLEANUP(oci_index, oci_index_free);

@@ -20,8 +20,8 @@
 #define MAX_CA_PEM ((size_t)4 << 20)
 #define BACKOFF_MS 200U
 
-static const char accept[] = "Accept: " OCI_MT_INDEX ", " OCI_MT_MANIFEST
-			     ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
+const char reg_accept_manifests[] = "Accept: " OCI_MT_INDEX ", " OCI_MT_MANIFEST
+				    ", " DOCKER_MT_LIST ", " DOCKER_MT_MANIFEST;
 
 int
 reg_client_open(const struct reg_client_opts *o, struct reg_client **ret,
@@ -239,7 +239,7 @@ ask_manifest(struct reg_client *c, const struct reg_endpoint *p,
 	struct reg_host *host = reg_client_host(c, p, err);
 	int rc = -1;
 
-	stv_strs_add(&headers, accept);
+	stv_strs_add(&headers, reg_accept_manifests);
 	if (host != NULL)
 		rc = reg_host_do(host, &call, res, err);
 	stv_strs_clear(&headers);

@@ -115,6 +115,13 @@ struct reg_upload {
 	 * are needed.  Owns: *ret_fd, closed by the upload.
 	 */
 	int (*open)(void *arg, int *ret_fd, struct stv_err **err);
+	/*
+	 * Instead of both: give its bytes as a stream, which is sent on while
+	 * it arrives; not called before they are wanted, but more than once
+	 * where the registry loses what it had.  The stream checks what it
+	 * gives before its end is told.
+	 */
+	struct stv_in *(*stream)(void *arg, struct stv_err **err);
 	uint64_t size;
 	struct stv_digest digest;
 	const char
@@ -130,10 +137,12 @@ enum reg_uploaded { REG_UPLOAD_HAD, REG_UPLOAD_MOUNTED, REG_UPLOAD_SENT };
  * reg_client_put_blob(c, ref, u, ret, ret_sent, err): make sure that the
  * repository has a blob: by HEAD, by a mount from ${u->from}, else by sending
  * it; a blob that this client found or put there before is not asked for again.
- * Larger ones go in pieces of 64 MiB at most, and what the registry took
- * of a piece that broke off is not sent again.  *ret_sent counts the bytes that
+ * Larger ones go in pieces of 64 MiB at most (16 MiB of a stream, the only one
+ * that is kept), and what the registry took of a piece that broke off is not
+ * sent again.  *ret_sent counts the bytes that
  * went out, those of broken tries too.
- * Errors: those of reg_host_do(); STV_E_DIGEST: the registry got other bytes.
+ * Errors: those of reg_host_do() and of the stream; STV_E_DIGEST: the registry
+ *         got other bytes.
  */
 int reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 			const struct reg_upload *u, enum reg_uploaded *ret,
@@ -147,6 +156,16 @@ int reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 int reg_client_put_manifest(struct reg_client *c, const struct reg_ref *ref,
 			    const char *which, const char *media_type,
 			    const char *text, size_t len, struct stv_err **err);
+
+/*
+ * reg_client_has_manifest(c, ref, which, digest, err): does the place that the
+ * repository is pushed to have ${digest} under ${which}, a tag or digest?  One
+ * HEAD; a registry that does not tell the digest of a tag says no.
+ * Returns: 1, 0 or -1.
+ */
+int reg_client_has_manifest(struct reg_client *c, const struct reg_ref *ref,
+			    const char *which, const struct stv_digest *digest,
+			    struct stv_err **err);
 
 STV_DEFINE_CLEANUP(reg_client, reg_client_close);
 

@@ -16,6 +16,9 @@
 #define REG_MAX_IDLE_BREAKS 5
 #define REG_MAX_BREAKS 100
 
+/* The header that asks for manifests and indexes of both families. */
+extern const char reg_accept_manifests[];
+
 /* A host, and what it borrows. */
 struct known_host {
 	struct reg_host *host;

@@ -13,6 +13,7 @@
 #include "core/strs.h"
 
 #include "registry/client_internal.h"
+#include "registry/replay.h"
 
 /* One that fits into this goes with the PUT: two requests instead of three. */
 #define MAX_WHOLE ((uint64_t)1 << 20)
@@ -36,6 +37,7 @@ struct session {
 	/* The body of the request under way. */
 	struct stv_in *body;
 	uint64_t piece;
+	struct reg_replay replay; /* where it is a stream */
 };
 
 static int
@@ -129,7 +131,9 @@ rewind_piece(void *arg, struct stv_err **err)
 
 	(void)err;
 	stv_in_close(s->body);
-	s->body = stv_in_fd_range(s->fd, s->offset, s->piece);
+	s->body = s->u->stream != NULL
+			  ? reg_replay_from(&s->replay, s->offset, s->piece)
+			  : stv_in_fd_range(s->fd, s->offset, s->piece);
 	return s->body;
 }
 
@@ -246,6 +250,9 @@ recover(struct session *s, const struct reg_http_response *res,
 	uint64_t before = s->offset;
 	int r;
 
+	/* What is to be sent cannot be had. */
+	if (s->replay.is_broken)
+		return -1;
 	/* 416: the registry's offset is another one than ours. */
 	if ((stv_err_code(*err) != STV_E_NET && res->status != 416) ||
 	    ++s->n_breaks > REG_MAX_BREAKS || ++s->n_idle > REG_MAX_IDLE_BREAKS)
@@ -265,8 +272,10 @@ send_pieces(struct session *s, struct stv_err **err)
 	while (s->offset < s->u->size) {
 		reg_auto_response res = {0};
 		uint64_t left = s->u->size - s->offset;
+		uint64_t max =
+			s->u->stream != NULL ? REG_MAX_REPLAY : MAX_PIECE;
 
-		s->piece = left < MAX_PIECE ? left : MAX_PIECE;
+		s->piece = left < max ? left : max;
 		if (send_piece(s, "PATCH", s->location, &res, err) < 0) {
 			int r = recover(s, &res, err);
 
@@ -309,7 +318,8 @@ send_blob(struct session *s, struct stv_err **err)
 
 	if (r != 0)
 		return r;
-	if (s->fd < 0 && s->u->open(s->u->arg, &s->fd, err) < 0)
+	if (s->fd < 0 && s->u->stream == NULL &&
+	    s->u->open(s->u->arg, &s->fd, err) < 0)
 		return -1;
 	if (s->u->size > MAX_WHOLE)
 		r = send_pieces(s, err);
@@ -353,6 +363,7 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 	*ret_sent = 0;
 	if (reg_client_places(c, ref, true, &places, err) < 0)
 		return -1;
+	reg_replay_init(&s.replay, u->stream, u->arg, u->size);
 	s.place = &places.v[0];
 	s.host = reg_client_host(c, s.place, err);
 	s.what = stv_xasprintf("blob %s of %s",
@@ -370,6 +381,7 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 	stv_in_close(s.body);
 	if (u->fd < 0)
 		stv_close_p(&s.fd);
+	reg_replay_fini(&s.replay);
 	free(s.location);
 	free(s.what);
 	reg_endpoints_fini(&places);
@@ -452,4 +464,44 @@ reg_client_put_manifest(struct reg_client *c, const struct reg_ref *ref,
 	stv_in_close(body.in);
 	stv_strs_clear(&headers);
 	return rc;
+}
+
+int
+reg_client_has_manifest(struct reg_client *c, const struct reg_ref *ref,
+			const char *which, const struct stv_digest *digest,
+			struct stv_err **err)
+{
+	struct reg_call call = {.actions = "pull,push",
+				.req = {.method = "HEAD"}};
+	stv_auto_free char *target = NULL, *what = NULL;
+	reg_auto_endpoints places = {0};
+	reg_auto_response res = {0};
+	char text[STV_DIGEST_STR_MAX];
+	struct stv_strs headers = {0};
+	struct reg_host *host;
+	const char *said;
+	int rc;
+
+	if (reg_client_places(c, ref, true, &places, err) < 0)
+		return -1;
+	host = reg_client_host(c, &places.v[0], err);
+	if (host == NULL)
+		return -1;
+	target = stv_xasprintf("/v2/%s/manifests/%s", places.v[0].path, which);
+	what = stv_xasprintf("manifest '%s' of %s", which, places.v[0].path);
+	stv_strs_add(&headers, reg_accept_manifests);
+	call.path = places.v[0].path;
+	call.target = target;
+	call.what = what;
+	call.req.headers = &headers;
+	rc = reg_host_do(host, &call, &res, err);
+	stv_strs_clear(&headers);
+	if (rc < 0 && res.status != 404)
+		return -1;
+	stv_err_clear(err);
+	if (rc < 0)
+		return 0;
+	said = reg_http_header(&res, "docker-content-digest");
+	(void)stv_digest_str(digest, text);
+	return strcmp(said != NULL ? said : which, text) == 0;
 }

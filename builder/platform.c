@@ -1,0 +1,53 @@
+/* builder/platform.c - which image of an index is meant. */
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/err.h"
+#include "core/oci.h"
+
+#include "builder/platform.h"
+
+/* "linux/amd64, linux/arm64": what an index offers. */
+static char *
+list_platforms(const struct oci_index *x)
+{
+	struct stv_buf b = STV_BUF_INIT((size_t)2048);
+
+	for (size_t i = 0; i < x->n_manifests; i++) {
+		stv_auto_free char *one = NULL;
+
+		if (!x->manifests[i].has_platform)
+			continue;
+		one = stv_platform_str(&x->manifests[i].platform);
+		if (strncmp(one, "unknown", 7) == 0)
+			continue;
+		stv_buf_addf(&b, "%s%s", b.len == 0 ? "" : ", ", one);
+	}
+	return stv_buf_take(&b);
+}
+
+const struct oci_descriptor *
+bld_platform_choose(const struct oci_index *x, const struct stv_platform *want,
+		    struct stv_err **err)
+{
+	stv_auto_free char *wanted = NULL, *have = NULL;
+	const struct oci_descriptor *any = NULL;
+
+	for (size_t i = 0; i < x->n_manifests; i++) {
+		const struct oci_descriptor *d = &x->manifests[i];
+
+		if (!d->has_platform && any == NULL)
+			any = d;
+		if (d->has_platform && stv_platform_match(want, &d->platform))
+			return d;
+	}
+	if (any != NULL)
+		return any;
+	wanted = stv_platform_str(want);
+	have = list_platforms(x);
+	(void)stv_fail(err, STV_E_NOT_FOUND,
+		       "the image has nothing for %s%s%s", wanted,
+		       *have != '\0' ? ", but for: " : " and no other", have);
+	return NULL;
+}
