@@ -1,7 +1,12 @@
 /* cmd/registry.c - how all commands speak to registries. */
+#include <string.h>
+
 #include "core/cancel.h"
+#include "core/cleanup.h"
+#include "core/err.h"
 
 #include "registry/conf.h"
+#include "registry/ref.h"
 
 #include "cmd/ctx.h"
 #include "cmd/registry.h"
@@ -50,4 +55,40 @@ cmd_registry_close(struct cmd_registry *r)
 	reg_client_close(r->client);
 	reg_conf_free(r->conf);
 	*r = (struct cmd_registry){.conf = NULL};
+}
+
+/* containers-transports(5); some of them could be names with a tag. */
+static const char *const elsewhere[] = {
+	"containers-storage:",
+	"dir:",
+	"docker-archive:",
+	"docker-daemon:",
+	"oci:",
+	"oci-archive:",
+	"oci-layout:",
+	"ostree:",
+	"sif:",
+	"tarball:",
+};
+
+int
+cmd_registry_ref(const char *text, struct reg_ref *ret, struct stv_err **err)
+{
+	for (size_t i = 0; i < STV_ARRAY_LEN(elsewhere); i++) {
+		size_t n = strlen(elsewhere[i]);
+
+		if (strncmp(text, elsewhere[i], n) != 0)
+			continue;
+		stv_fail(err, STV_E_USAGE,
+			 "'%s' is no image in a registry: '%.*s' names "
+			 "another place",
+			 text, (int)n, elsewhere[i]);
+		stv_err_hint(*err, "'stave save' writes archives and OCI "
+				   "layouts, 'stave load' reads them, and "
+				   "'stave push' sends what is in the store.");
+		return -1;
+	}
+	if (strncmp(text, "docker://", 9) != 0)
+		return reg_ref_parse(text, ret, err);
+	return reg_ref_parse(text + 9, ret, err) < 0 ? -1 : 1;
 }

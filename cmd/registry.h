@@ -6,6 +6,7 @@
 #include "registry/creds.h"
 
 struct reg_conf; /* registry/conf.h */
+struct reg_ref;	 /* registry/ref.h */
 
 /* The user's configuration and a client that knows it. */
 struct cmd_registry {
@@ -30,6 +31,16 @@ bool cmd_registry_is_cancelled(void *arg);
 
 /* cmd_registry_close(r): free it; a zeroed one is ok. */
 void cmd_registry_close(struct cmd_registry *r);
+
+/*
+ * cmd_registry_ref(text, ret, err): the name of an image in a registry, also as
+ * skopeo writes it, "docker://NAME".
+ * Owns:    *ret, reg_ref_fini().
+ * Returns: 1 where it had that in front, 0 where not, -1.
+ * Errors:  STV_E_USAGE, also for skopeo's words for other places.
+ */
+int cmd_registry_ref(const char *text, struct reg_ref *ret,
+		     struct stv_err **err);
 
 #define cmd_auto_registry STV_CLEANUP(cmd_registry_close) struct cmd_registry
 

@@ -22,6 +22,7 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_load,
 	&cmd_verb_pull,
 	&cmd_verb_push,
+	&cmd_verb_copy,
 	&cmd_verb_deliver,
 	&cmd_verb_login,
 	&cmd_verb_logout,

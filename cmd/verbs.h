@@ -10,6 +10,7 @@ struct stv_buf; /* core/buf.h */
 extern const struct cmd_verb cmd_verb_build;
 extern const struct cmd_verb cmd_verb_builder_prune;
 extern const struct cmd_verb cmd_verb_check;
+extern const struct cmd_verb cmd_verb_copy;
 extern const struct cmd_verb cmd_verb_deliver;
 extern const struct cmd_verb cmd_verb_df;
 extern const struct cmd_verb cmd_verb_explain_ignore;

@@ -18,6 +18,7 @@ declare -gA _stave_options=(
 	[load]='--input --quiet'
 	[pull]='--authfile --platform --quiet'
 	[push]='--authfile --quiet'
+	[copy]='--authfile --platform --quiet'
 	[deliver]='--namespace --quiet'
 	[login]='--authfile --password --password-stdin --realm --username'
 	[logout]='--authfile'
