@@ -1,10 +1,15 @@
-/* builder/platform.c - which image of an index is meant. */
+/* builder/platform.c - which image of an index is meant, and what one is for.
+ */
 #include <string.h>
 
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/limits.h"
 #include "core/oci.h"
+#include "core/stream.h"
+
+#include "registry/client.h"
 
 #include "builder/platform.h"
 
@@ -50,4 +55,26 @@ bld_platform_choose(const struct oci_index *x, const struct stv_platform *want,
 		       "the image has nothing for %s%s%s", wanted,
 		       *have != '\0' ? ", but for: " : " and no other", have);
 	return NULL;
+}
+
+int
+bld_platform_fetch(struct reg_client *c, const struct reg_ref *ref,
+		   const struct oci_manifest *m, struct stv_platform *ret,
+		   struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
+	stv_auto(stv_sink) *sink = stv_sink_buf(&text, "the config");
+	stv_auto(oci_config) *config = NULL;
+	stv_auto(stv_in) *in = NULL;
+
+	if (strcmp(m->config.media_type, OCI_MT_CONFIG) != 0 &&
+	    strcmp(m->config.media_type, DOCKER_MT_CONFIG) != 0)
+		return 0;
+	if (reg_client_blob(c, ref, &m->config.digest, m->config.size, &in,
+			    err) < 0 ||
+	    stv_copy(in, sink, NULL, err) < 0 ||
+	    oci_config_parse(stv_buf_str(&text), text.len, &config, err) < 0)
+		return -1;
+	stv_platform_copy(ret, &config->platform);
+	return 1;
 }

@@ -6,12 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/limits.h"
 #include "core/oci.h"
-#include "core/stream.h"
 
 #include "registry/ref.h"
 
@@ -206,23 +204,27 @@ static int
 check_platform(struct bld_transfer *t, const struct bld_node *n,
 	       struct stv_err **err)
 {
-	stv_auto_free char *want = NULL, *have = NULL;
-	stv_auto_buf text = STV_BUF_INIT(STV_MAX_CONFIG);
-	stv_auto(stv_sink) *sink = stv_sink_buf(&text, "the config");
+	stv_auto_free char *want = stv_platform_str(t->o->platform);
+	stv_auto_free char *have = NULL;
+	struct stv_platform p = {.os = NULL};
 	stv_auto(oci_manifest) *m = NULL;
-	stv_auto(oci_config) *c = NULL;
-	stv_auto(stv_in) *in = NULL;
+	bool is_it;
+	int r;
 
-	if (oci_manifest_parse(n->text, n->len, n->media_type, &m, err) < 0 ||
-	    reg_client_blob(t->o->client, t->src, &m->config.digest,
-			    m->config.size, &in, err) < 0 ||
-	    stv_copy(in, sink, NULL, err) < 0 ||
-	    oci_config_parse(stv_buf_str(&text), text.len, &c, err) < 0)
+	if (oci_manifest_parse(n->text, n->len, n->media_type, &m, err) < 0)
 		return -1;
-	if (stv_platform_match(t->o->platform, &c->platform))
+	r = bld_platform_fetch(t->o->client, t->src, m, &p, err);
+	if (r == 0)
+		return stv_fail(err, STV_E_NOT_FOUND,
+				"this is an artifact, which is for no "
+				"platform");
+	if (r < 0)
+		return -1;
+	is_it = stv_platform_match(t->o->platform, &p);
+	have = stv_platform_str(&p);
+	stv_platform_fini(&p);
+	if (is_it)
 		return 0;
-	want = stv_platform_str(t->o->platform);
-	have = stv_platform_str(&c->platform);
 	return stv_fail(err, STV_E_NOT_FOUND,
 			"the image has nothing for %s, but for: %s", want,
 			have);

@@ -20,7 +20,7 @@
 
 #include "cache/db.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 /*
  * The WAL is copied into the database beyond so many pages, and at the end of
  * a command beyond so many: copying costs two flushes, but who opens the
@@ -109,9 +109,18 @@ static const char schema_3[] =
 	" key BLOB PRIMARY KEY, gone_s INTEGER NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version=3;";
 
+/* Manifest lists that are being put together (cache/list.h). */
+static const char schema_4[] = "CREATE TABLE IF NOT EXISTS manifest_list("
+			       " name TEXT PRIMARY KEY, text TEXT NOT NULL,"
+			       " made_s INTEGER NOT NULL) WITHOUT ROWID;"
+			       "CREATE TABLE IF NOT EXISTS manifest_list_image("
+			       " name TEXT NOT NULL, manifest BLOB NOT NULL,"
+			       " PRIMARY KEY(manifest, name)) WITHOUT ROWID;"
+			       "PRAGMA user_version=4;";
+
 /* From each format to the next one; from nothing to the first. */
 static const char *const upgrades[SCHEMA_VERSION] = {schema_1, schema_2,
-						     schema_3};
+						     schema_3, schema_4};
 
 int64_t
 cas_now_s(void)

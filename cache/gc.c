@@ -90,7 +90,9 @@ remove_images(struct cas_store *s, struct gc *g, struct stv_err **err)
 		s,
 		"SELECT manifest, config FROM image i"
 		" WHERE (?1 = 0 OR created_s < ?1) AND (?2 OR NOT EXISTS"
-		" (SELECT 1 FROM tag t WHERE t.manifest = i.manifest))",
+		" (SELECT 1 FROM tag t WHERE t.manifest = i.manifest))"
+		" AND NOT EXISTS (SELECT 1 FROM manifest_list_image l"
+		" WHERE l.manifest = i.manifest)",
 		err);
 	int r = st == NULL ? -1 : 1;
 
@@ -416,6 +418,8 @@ collect_cap(struct cas_store *s, void *arg, struct stv_err **err)
 		" UNION ALL SELECT 0, manifest, config, NULL, created_s"
 		" FROM image i WHERE NOT EXISTS"
 		" (SELECT 1 FROM tag WHERE tag.manifest = i.manifest)"
+		" AND NOT EXISTS (SELECT 1 FROM manifest_list_image m"
+		" WHERE m.manifest = i.manifest)"
 		" ORDER BY t, id",
 		err);
 	int r = st == NULL ? -1 : 1;

@@ -29,6 +29,8 @@
 #define STV_MAX_JSON_DEPTH 64
 #define STV_MAX_INDEX_ENTRIES 10000
 #define STV_MAX_INDEX_DEPTH 4
+/* A manifest list here: an index, and where each entry is from. */
+#define STV_MAX_LIST (STV_MAX_MANIFEST * 2)
 /* All documents below one index that are held at the same time. */
 #define STV_MAX_INDEX_TEXT ((size_t)64 << 20)
 

@@ -129,6 +129,8 @@ oci_get_descriptor(const json_t *o, const char *where,
 	    stv_json_get_u64(o, where, "size", true, &ret->size, err) < 0 ||
 	    oci_get_pairs(o, where, "annotations", &ret->annotations, err) <
 		    0 ||
+	    oci_get_dup(o, where, "artifactType", &ret->artifact_type, err) <
+		    0 ||
 	    stv_json_get_obj(o, where, "platform", false, &platform, err) < 0)
 		return -1;
 	ret->media_type = stv_xstrdup(media_type);
@@ -209,6 +211,7 @@ oci_descriptor_json(const struct oci_descriptor *d)
 	oci_set_pairs(o, "annotations", &d->annotations);
 	if (d->has_platform)
 		oci_set(o, "platform", platform_json(&d->platform));
+	oci_set_str(o, "artifactType", d->artifact_type);
 	return o;
 }
 
@@ -216,6 +219,7 @@ void
 oci_descriptor_fini(struct oci_descriptor *d)
 {
 	free(d->media_type);
+	free(d->artifact_type);
 	stv_platform_fini(&d->platform);
 	stv_pairs_clear(&d->annotations);
 	*d = (struct oci_descriptor){0};
@@ -226,6 +230,7 @@ oci_descriptor_copy(struct oci_descriptor *dst,
 		    const struct oci_descriptor *src)
 {
 	dst->media_type = oci_dup_or_null(src->media_type);
+	dst->artifact_type = oci_dup_or_null(src->artifact_type);
 	dst->digest = src->digest;
 	dst->size = src->size;
 	dst->has_platform = src->has_platform;

@@ -102,6 +102,7 @@ struct oci_descriptor {
 	struct stv_platform platform; /* in an index */
 	bool has_platform;
 	struct stv_pairs annotations;
+	char *artifact_type; /* or NULL */
 };
 
 /* oci_descriptor_fini(d): free the members. */
