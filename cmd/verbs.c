@@ -23,6 +23,11 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verb_pull,
 	&cmd_verb_push,
 	&cmd_verb_copy,
+	&cmd_verb_manifest_inspect,
+	&cmd_verb_manifest_create,
+	&cmd_verb_manifest_annotate,
+	&cmd_verb_manifest_push,
+	&cmd_verb_manifest_rm,
 	&cmd_verb_deliver,
 	&cmd_verb_login,
 	&cmd_verb_logout,
@@ -60,6 +65,11 @@ const struct cmd_alias cmd_aliases[] = {
 	{"buildx", "build", &cmd_verb_build},
 	{"buildx", "du", &cmd_verb_df},
 	{"buildx", "prune", &cmd_verb_builder_prune},
+	{"manifest", "annotate", &cmd_verb_manifest_annotate},
+	{"manifest", "create", &cmd_verb_manifest_create},
+	{"manifest", "inspect", &cmd_verb_manifest_inspect},
+	{"manifest", "push", &cmd_verb_manifest_push},
+	{"manifest", "rm", &cmd_verb_manifest_rm},
 	{"system", "df", &cmd_verb_df},
 	{"system", "prune", &cmd_verb_prune},
 	{NULL, NULL, NULL},
@@ -142,7 +152,7 @@ cmd_verbs_usage(struct stv_buf *ret)
 			  "Build container images from Dockerfiles.\n\n"
 			  "Commands:\n");
 	for (size_t i = 0; cmd_verbs[i] != NULL; i++)
-		stv_buf_addf(ret, "  %-16s%s\n", cmd_verbs[i]->name,
+		stv_buf_addf(ret, "  %-19s%s\n", cmd_verbs[i]->name,
 			     cmd_verbs[i]->summary);
 	stv_buf_adds(ret, "\nDocker's other names for them:\n");
 	for (const struct cmd_alias *a = cmd_aliases; a->group != NULL; a++) {

@@ -19,6 +19,11 @@ declare -gA _stave_options=(
 	[pull]='--authfile --platform --quiet'
 	[push]='--authfile --quiet'
 	[copy]='--authfile --platform --quiet'
+	[manifest inspect]='--authfile --insecure --verbose'
+	[manifest create]='--amend --authfile --insecure'
+	[manifest annotate]='--arch --os --os-features --os-version --variant'
+	[manifest push]='--authfile --insecure --purge'
+	[manifest rm]=''
 	[deliver]='--namespace --quiet'
 	[login]='--authfile --password --password-stdin --realm --username'
 	[logout]='--authfile'
@@ -38,6 +43,7 @@ declare -gA _stave_groups=(
 	[image]='build history import inspect list load ls prune pull push remove rm save tag'
 	[builder]='build prune'
 	[buildx]='build du prune'
+	[manifest]='annotate create inspect push rm'
 	[system]='df prune'
 )
 
@@ -51,6 +57,10 @@ declare -gA _stave_names=(
 	['buildx build']=build ['buildx du']=df
 	['buildx prune']='builder prune' ['system df']=df
 	['system prune']=prune
+	['manifest annotate']='manifest annotate'
+	['manifest create']='manifest create'
+	['manifest inspect']='manifest inspect'
+	['manifest push']='manifest push' ['manifest rm']='manifest rm'
 )
 
 # The command of the line, as a key of _stave_options; in $_stave_command.
@@ -120,7 +130,7 @@ _stave() {
 	elif [[ -z $words && -z $_stave_command && -n $_stave_group ]]; then
 		words=${_stave_groups[$_stave_group]}
 	elif [[ -z $words && -z $_stave_command ]]; then
-		words='build run images inspect history tag rmi prune save load deliver import df logs why explain-ignore fsck check fmt parse version help image builder buildx system'
+		words='build run images inspect history tag rmi prune save load copy deliver import df logs why explain-ignore fsck check fmt parse version help image builder buildx manifest system'
 	elif [[ -z $words ]]; then
 		case $_stave_command in
 		run | inspect | history | tag | rmi | save | why)
