@@ -139,6 +139,15 @@ is_replaced(const struct oci_descriptor *d, const struct oci_index *by)
 	return false;
 }
 
+static bool
+has_digest(const struct oci_index *x, const struct stv_digest *d)
+{
+	for (size_t i = 0; i < x->n_manifests; i++)
+		if (stv_digest_equal(&x->manifests[i].digest, d))
+			return true;
+	return false;
+}
+
 static int
 add(void *arg, bool is_new, struct oci_index *x, struct stv_err **err)
 {
@@ -160,8 +169,9 @@ add(void *arg, bool is_new, struct oci_index *x, struct stv_err **err)
 	}
 	x->n_manifests = n;
 	for (size_t i = 0; i < a->members->n_manifests; i++)
-		oci_descriptor_copy(oci_index_add(x),
-				    &a->members->manifests[i]);
+		if (!has_digest(x, &a->members->manifests[i].digest))
+			oci_descriptor_copy(oci_index_add(x),
+					    &a->members->manifests[i]);
 	return 0;
 }
 

@@ -114,7 +114,7 @@ static const char schema_4[] = "CREATE TABLE IF NOT EXISTS manifest_list("
 			       " name TEXT PRIMARY KEY, text TEXT NOT NULL,"
 			       " made_s INTEGER NOT NULL) WITHOUT ROWID;"
 			       "CREATE TABLE IF NOT EXISTS manifest_list_image("
-			       " name TEXT NOT NULL, manifest BLOB NOT NULL,"
+			       " manifest BLOB NOT NULL, name TEXT NOT NULL,"
 			       " PRIMARY KEY(manifest, name)) WITHOUT ROWID;"
 			       "PRAGMA user_version=4;";
 

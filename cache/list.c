@@ -73,8 +73,8 @@ write_image(struct cas_store *s, const char *name, const struct stv_digest *d,
 
 	if (st == NULL)
 		return -1;
-	cas_db_bind_text(st, 1, name);
-	cas_db_bind_digest(st, 2, d);
+	cas_db_bind_digest(st, 1, d);
+	cas_db_bind_text(st, 2, name);
 	return cas_db_run(s, st, err);
 }
 
