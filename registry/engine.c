@@ -38,13 +38,16 @@ unlock(struct reg_engine *e)
 	(void)pthread_mutex_unlock(&e->lock);
 }
 
-/* Have the thread look at ${t}; the lock is held. */
+/*
+ * Have the thread look at ${t}; the lock is held.  One that is done may be gone
+ * before the thread looks.
+ */
 static void
 ask(struct reg_transfer *t)
 {
 	struct reg_engine *e = t->engine;
 
-	if (t->is_listed)
+	if (t->is_listed || t->is_done)
 		return;
 	t->is_listed = true;
 	t->next = e->asked;
@@ -52,16 +55,32 @@ ask(struct reg_transfer *t)
 	(void)e->curl->p_curl_multi_wakeup(e->multi);
 }
 
+/* What was asked meanwhile is not served any more; the lock is held. */
+static void
+forget(struct reg_transfer *t)
+{
+	struct reg_transfer **at = &t->engine->asked;
+
+	while (*at != NULL && *at != t)
+		at = &(*at)->next;
+	if (*at == t)
+		*at = t->next;
+	t->is_listed = false;
+}
+
 static void
 end(struct reg_transfer *t, int code)
 {
-	(void)t->engine->curl->p_curl_multi_remove_handle(t->engine->multi,
-							  t->easy);
-	lock(t->engine);
+	struct reg_engine *e = t->engine;
+
+	(void)e->curl->p_curl_multi_remove_handle(e->multi, t->easy);
+	lock(e);
+	forget(t);
 	t->code = code;
 	t->is_done = true;
 	(void)pthread_cond_signal(&t->changed);
-	unlock(t->engine);
+	/* From here on it is its owner's, who may be quick. */
+	unlock(e);
 }
 
 /* What ${t} wants, without the lock: libcurl calls back. */
