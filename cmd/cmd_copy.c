@@ -64,7 +64,7 @@ copy(const struct copy_values *o, const struct reg_ref *src,
 	cmd_auto_registry registry = {0};
 	struct stv_platform platform = {0};
 	struct bld_transfer_opts t = {.on_blob = o->is_quiet ? NULL : on_blob};
-	struct bld_transferred done;
+	struct bld_transferred done = {.sent = 0};
 	int rc;
 
 	if (o->platform != NULL) {
