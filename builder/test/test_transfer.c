@@ -18,6 +18,9 @@
 
 #include "builder/transfer.h"
 
+/* Nobody answers once a script is over. */
+TestSuite(transfer, .timeout = 20);
+
 /* One server is both registries; answers come in the order of requests. */
 struct rig {
 	struct httpd server;

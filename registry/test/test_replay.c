@@ -14,6 +14,9 @@
 #include "registry/replay.h"
 #include "registry/test/httpd.h"
 
+/* Nobody answers once a script is over. */
+TestSuite(replay, .timeout = 20);
+
 /* A stream of 'a' to 'z' over and over, which may end badly. */
 struct letters {
 	struct stv_in base;
@@ -239,6 +242,32 @@ Test(replay, an_upload_of_a_wrong_stream_ends)
 		-1);
 	cr_expect_eq(stv_err_code(r.err), STV_E_DIGEST, "%s",
 		     stv_err_msg(stv_err_root(r.err)));
+	cr_expect_leq(r.server.n_requests, 3);
+	rig_close(&r);
+}
+
+/* Nor where the source has not all of it, which looks like a bad network. */
+Test(replay, an_upload_of_a_stream_that_is_cut_off_ends)
+{
+	struct letters l = {.size = 5000};
+	struct reg_upload u = {
+		.fd = -1, .open = letters_open, .arg = &l, .size = 6000};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, NOT_THERE);
+	httpd_answer(&r.server, ACCEPTED "Location: /up/1\r\n\r\n");
+	httpd_answer(&r.server, NULL);
+	httpd_answer(&r.server, "HTTP/1.1 204 No\r\nLocation: /up/2\r\n"
+				"Range: 0-0\r\n\r\n");
+	httpd_answer(&r.server, NULL);
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		-1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_NET);
 	cr_expect_leq(r.server.n_requests, 3);
 	rig_close(&r);
 }
