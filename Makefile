@@ -252,7 +252,8 @@ asan: ## all tests under AddressSanitizer and UBSan
 	@+$(MAKE) --no-print-directory -k $(ASAN_ARGS) SUITE_PREFIX=asan- \
 		STAVE_E2E="$(ASAN_E2E)" check-units check-replay e2e
 # Not those that trace the program (LeakSanitizer cannot) or measure it.
-ASAN_E2E ?= golden e2e-apps e2e-cache e2e-deliver e2e-input e2e-mount e2e-registry
+ASAN_E2E ?= golden e2e-apps e2e-cache e2e-copy e2e-deliver e2e-input e2e-mount \
+	e2e-registry
 
 tsan: ## unit tests under ThreadSanitizer
 	@+$(SUBMAKE) B=build/tsan OPT="-O1 -g" HARDEN= SAN=-fsanitize=thread \

@@ -30,7 +30,7 @@ struct bld_transfer_opts {
 	struct reg_client *client;
 	/* Only the image for it, without the index; NULL: all there is. */
 	const struct stv_platform *platform;
-	unsigned n_parallel; /* requests at a time; 0: 4 */
+	unsigned n_parallel; /* requests at a time, 4 at most; 0: 4 */
 	/* A blob is at the destination; by any thread, one at a time. */
 	void (*on_blob)(void *arg, const struct stv_digest *blob,
 			enum reg_uploaded how);

@@ -17,6 +17,12 @@
 #include "builder/platform.h"
 #include "builder/transfer_internal.h"
 
+/*
+ * A blob that is sent on holds two connections, and a host has eight
+ * (registry/engine.c): more at a time would wait for each other within one.
+ */
+#define MAX_PARALLEL 4
+
 /* Take the document; its media type stays what was promised. */
 static int
 keep(struct bld_transfer *t, struct bld_node *n, struct reg_manifest *m,
@@ -289,7 +295,9 @@ choose(struct bld_transfer *t, struct stv_err **err)
 size_t
 bld_transfer_parallel(const struct bld_transfer *t)
 {
-	return t->o->n_parallel != 0 ? t->o->n_parallel : 4;
+	size_t n = t->o->n_parallel;
+
+	return n == 0 || n > MAX_PARALLEL ? MAX_PARALLEL : n;
 }
 
 /* Is it there under another name?  Then so is all that is below it. */

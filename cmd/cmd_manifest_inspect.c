@@ -2,6 +2,7 @@
  * in a registry, or in a manifest list that is here. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/cancel.h"
@@ -46,11 +47,17 @@ struct inspection {
 	const struct reg_ref *ref;
 };
 
-/* Docker indents by three. */
+/* Docker indents by three.  What comes from outside stays inert on a terminal
+ * (THREATS D16): JSON escapes the C0 controls only. */
 static void
 print_json(const json_t *v)
 {
-	stv_auto_free char *text = json_dumps(v, JSON_INDENT(3));
+	size_t flags = JSON_INDENT(3);
+	stv_auto_free char *text = NULL;
+
+	if (isatty(STDOUT_FILENO))
+		flags |= JSON_ENSURE_ASCII;
+	text = json_dumps(v, flags);
 
 	if (text == NULL)
 		STV_BUG("JSON cannot be written");
