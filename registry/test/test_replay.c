@@ -197,7 +197,7 @@ Test(replay, an_upload_that_broke_does_not_fetch_again)
 {
 	struct letters l = {.size = 5000};
 	struct reg_upload u = {
-		.fd = -1, .open = letters_open, .arg = &l, .size = l.size};
+		.fd = -1, .stream = letters_open, .arg = &l, .size = l.size};
 	enum reg_uploaded how;
 	uint64_t sent;
 	struct rig r;
@@ -226,7 +226,7 @@ Test(replay, an_upload_of_a_wrong_stream_ends)
 {
 	struct letters l = {.size = 5000, .is_wrong = true};
 	struct reg_upload u = {
-		.fd = -1, .open = letters_open, .arg = &l, .size = l.size};
+		.fd = -1, .stream = letters_open, .arg = &l, .size = l.size};
 	enum reg_uploaded how;
 	uint64_t sent;
 	struct rig r;
@@ -251,7 +251,7 @@ Test(replay, an_upload_of_a_stream_that_is_cut_off_ends)
 {
 	struct letters l = {.size = 5000};
 	struct reg_upload u = {
-		.fd = -1, .open = letters_open, .arg = &l, .size = 6000};
+		.fd = -1, .stream = letters_open, .arg = &l, .size = 6000};
 	enum reg_uploaded how;
 	uint64_t sent;
 	struct rig r;
@@ -276,7 +276,7 @@ Test(replay, what_is_there_is_not_fetched)
 {
 	struct letters l = {.size = 5000};
 	struct reg_upload u = {.fd = -1,
-			       .open = letters_open,
+			       .stream = letters_open,
 			       .arg = &l,
 			       .size = l.size,
 			       .from = "c/d"};
