@@ -84,13 +84,15 @@ put(struct cas_store *s, void *arg, struct stv_err **err)
 	const struct cas_list *l = arg;
 	stv_auto_buf now = STV_BUF_INIT(STV_MAX_LIST);
 	sqlite3_stmt *st;
+	bool is_same;
 	int r = read_text(s, l->name, &now, err);
 
 	if (r < 0)
 		return -1;
-	if (l->before == NULL
-		    ? r == 1
-		    : r == 0 || strcmp(stv_buf_str(&now), l->before) != 0)
+	is_same = l->before == NULL
+			  ? r == 0
+			  : r == 1 && strcmp(stv_buf_str(&now), l->before) == 0;
+	if (!is_same)
 		return 0;
 	st = cas_db_stmt(
 		s, "INSERT OR REPLACE INTO manifest_list VALUES(?1, ?2, ?3)",

@@ -231,6 +231,40 @@ Test(transfer, indexes_are_nested_four_deep_at_most)
 		free(docs[i]);
 }
 
+/* An index of the same document ${n} times, owned. */
+static char *
+index_of_many(const char *text, int n)
+{
+	stv_auto_free char *d =
+		descriptor(OCI_MT_INDEX, text, (uint64_t)strlen(text));
+	struct stv_buf b = STV_BUF_INIT(STV_MAX_MANIFEST);
+
+	stv_buf_adds(&b, "{\"schemaVersion\":2,\"manifests\":[");
+	for (int i = 0; i < n; i++)
+		stv_buf_addf(&b, "%s%s}", i > 0 ? "," : "", d);
+	stv_buf_adds(&b, "]}");
+	return stv_buf_take(&b);
+}
+
+Test(transfer, the_entries_of_all_indexes_count_together)
+{
+	const int n = STV_MAX_INDEX_ENTRIES / 2 + 1;
+	stv_auto_free char *inner = index_of_many("{}", n);
+	stv_auto_free char *outer = index_of_many(inner, n);
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, FOUND);
+	answer(&r, OCI_MT_INDEX, outer);
+	httpd_answer(&r.server, NOT_THERE);
+	httpd_answer(&r.server, NOT_THERE);
+	answer(&r, OCI_MT_INDEX, inner); /* asked for once */
+	cr_expect_eq(transfer(&r), -1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_LIMIT, "%s", why(&r));
+	cr_expect_not_null(strstr(why(&r), "entries"), "%s", why(&r));
+	rig_close(&r);
+}
+
 Test(transfer, a_descriptor_that_lies_about_the_size_is_refused)
 {
 	stv_auto_free char *m = manifest("blob");
