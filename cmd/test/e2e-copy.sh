@@ -286,11 +286,11 @@ many() {
 suite() {
     e2e_tmp
     perl -e 'print "user:", crypt("secret", q($2y$05$abcdefghijklmnopqrstuu)), "\n"' >"$E2E_TMP/htpasswd"
-    e2e_start_registry "auth: {htpasswd: {realm: stave-test, path: $E2E_TMP/htpasswd}}"
+    E2E_YAML="auth: {htpasswd: {realm: stave-test, path: $E2E_TMP/htpasswd}}" e2e_start_registry
     PASSWORD=$E2E_REGISTRY
-    e2e_start_registry 'validation: {manifests: {urls: {allow: ["^https?://"]}}}'
+    E2E_YAML='validation: {manifests: {urls: {allow: ["^https?://"]}}}' e2e_start_registry
     A=$E2E_REGISTRY
-    e2e_start_registry ''
+    e2e_start_registry
     B=$E2E_REGISTRY
     e2e_case 'an image' an_image
     e2e_case 'a large blob' a_large_blob

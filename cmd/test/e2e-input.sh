@@ -324,7 +324,7 @@ e2e_case unknown-instruction bad 1 'FRUM busybox\n' "ctx/Dockerfile:1:1: error: 
     "did you mean 'FROM'"
 e2e_case unknown-flag bad 1 'FROM busybox\nCOPY --frob=1 a b\n' 'ctx/Dockerfile:2:6' 'unknown flag --frob'
 e2e_case many-errors many_errors
-e2e_start_registry ''
+e2e_start_registry
 e2e_case unknown-image bad_there 1 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'" 'manifest unknown'
 e2e_case unknown-stage bad_there 1 'FROM busybox\nCOPY --from=nowhere /a /b\n' 'ctx/Dockerfile:2:' "'nowhere'"
 e2e_case no-registry bad 4 'FROM nothing:1\n' 'ctx/Dockerfile:1:6' "no image 'nothing:1'" '127.0.0.1'

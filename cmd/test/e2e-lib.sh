@@ -6,7 +6,8 @@
 #   e2e_tmp                    sets E2E_TMP: a temporary directory, deleted at the end
 #   e2e_bases NAME...          makes the bases; sets E2E_BASES, where NAME.tar and NAME.changes lie
 #   e2e_import NAME...         makes the bases and imports them into $STAVE's store
-#   e2e_start_registry [YAML...]   a docker-registry on loopback, with these lines in its configuration; sets E2E_REGISTRY (host:port)
+#   e2e_start_registry         a docker-registry on loopback, with the lines of E2E_YAML in its configuration; sets
+#                              E2E_REGISTRY (host:port)
 #   e2e_start_http             the server of the ADD cases; sets E2E_HTTP
 #   e2e_start_reference        the reference builder, unless it runs already; sets E2E_REFD
 #   e2e_serve COMMAND...       any background process, remembered
@@ -89,7 +90,7 @@ log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}
 http: {addr: 127.0.0.1:$port}
 END
-    printf '%s\n' "$@" >>"$dir/config.yml"
+    printf '%s\n' "${E2E_YAML:-}" >>"$dir/config.yml"
     e2e_serve docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1
     # Not /v2/, which some want a password for.
     e2e_wait_http "http://127.0.0.1:$port/"
