@@ -1,5 +1,6 @@
 /* registry/host.c - requests to a registry: scheme, login, errors. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,7 +41,9 @@ struct reg_host {
 	char *domain;
 
 	pthread_mutex_t lock;
-	bool is_probed; /* the scheme is known */
+	bool is_probed;		/* the scheme is known */
+	atomic_uint n_unprobed; /* how often it could not be found out */
+	char *why_unprobed;	/* the last time */
 	bool is_plain;
 	bool is_private;
 	bool is_proxied;
@@ -86,6 +89,7 @@ reg_host_free(struct reg_host *h)
 	stv_vec_fini(&h->grants);
 	free(h->name);
 	free(h->domain);
+	free(h->why_unprobed);
 	(void)pthread_mutex_destroy(&h->lock);
 	free(h);
 }
@@ -109,7 +113,7 @@ probe(struct reg_host *h, struct stv_err **err)
 				       .tls = h->o.tls,
 				       .is_error_ok = true,
 				       .no_redirect = true,
-				       .max_tries = 1};
+				       .no_status_retry = true};
 	reg_auto_response res = {0};
 
 	if (!h->o.is_http_ok) {
@@ -117,8 +121,13 @@ probe(struct reg_host *h, struct stv_err **err)
 		return 0;
 	}
 	if (reg_http_do(h->o.http, &req, &res, err) < 0) {
-		if (!res.is_no_tls && !res.is_refused)
+		if (!res.is_no_tls && !res.is_refused) {
+			free(h->why_unprobed);
+			h->why_unprobed =
+				stv_xstrdup(stv_err_msg(stv_err_root(*err)));
+			atomic_fetch_add(&h->n_unprobed, 1);
 			return -1;
+		}
 		h->is_plain = true;
 		stv_err_clear(err);
 	}
@@ -126,6 +135,24 @@ probe(struct reg_host *h, struct stv_err **err)
 	h->is_proxied = res.is_proxied;
 	h->is_probed = true;
 	return 0;
+}
+
+/*
+ * Lock the host, and see to it that its scheme is known.  Who waited while
+ * another one could not find out does not try the same again: all blobs of an
+ * image would do so, one after the other.
+ */
+static int
+lock_probed(struct reg_host *h, struct stv_err **err)
+{
+	unsigned before = atomic_load(&h->n_unprobed);
+
+	(void)pthread_mutex_lock(&h->lock);
+	if (h->is_probed)
+		return 0;
+	if (atomic_load(&h->n_unprobed) != before)
+		return stv_fail(err, STV_E_NET, "%s", h->why_unprobed);
+	return probe(h, err);
 }
 
 static struct grant *
@@ -474,8 +501,7 @@ send_all(struct reg_host *h, struct reg_call *call,
 		char *auth = NULL;
 		bool is_own = false;
 
-		(void)pthread_mutex_lock(&h->lock);
-		rc = h->is_probed ? 0 : probe(h, err);
+		rc = lock_probed(h, err);
 		if (rc == 0)
 			url = target_url(h, call->target, &is_own, err);
 		if (is_own)

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "core/err.h"
@@ -37,13 +36,6 @@ reg_http_is_cancelled(const struct reg_http *h)
 	       h->opts.is_cancelled(h->opts.arg);
 }
 
-static void
-set_default(uint32_t *option, uint32_t value)
-{
-	if (*option == 0)
-		*option = value;
-}
-
 int
 reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 	      struct stv_err **err)
@@ -57,14 +49,8 @@ reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 	h->curl = curl;
 	if (opts != NULL)
 		h->opts = *opts;
-	if (h->opts.user_agent == NULL)
-		h->opts.user_agent = "stave";
-	set_default(&h->opts.connect_ms, 30000);
-	set_default(&h->opts.stall_s, 60);
-	set_default(&h->opts.max_tries, 5);
-	set_default(&h->opts.backoff_ms, 500);
-	set_default(&h->opts.max_retry_after_s, 60);
-	if (reg_engine_new(curl, &h->engine, err) < 0) {
+	if (reg_http_opts_fill(&h->opts, err) < 0 ||
+	    reg_engine_new(curl, &h->engine, err) < 0) {
 		free(h);
 		return -1;
 	}
@@ -129,75 +115,29 @@ wait_ms(struct reg_http *h, uint64_t ms, struct stv_err **err)
 	return 0;
 }
 
-/* The wait before the next try: doubled each time, half of it by chance. */
-static uint64_t
-backoff_ms(const struct exchange *x)
-{
-	uint64_t ms = (uint64_t)x->h->opts.backoff_ms << (x->n_tries - 1);
-	uint32_t chance;
-
-	if (getrandom(&chance, sizeof(chance), GRND_NONBLOCK) < 0)
-		chance = 0;
-	return ms / 2 + chance % (ms / 2 + 1);
-}
-
-/* Retry-After in milliseconds: seconds or a date; -1 where there is none. */
-static int64_t
-retry_after_ms(const struct exchange *x)
-{
-	const char *value = reg_http_header(x->res, "retry-after");
-	char *end;
-	long long n;
-	time_t when;
-
-	if (value == NULL)
-		return -1;
-	errno = 0;
-	n = strtoll(value, &end, 10);
-	if (errno == 0 && end != value && *end == '\0' && n >= 0)
-		return n > 1000000 ? 1000000000 : n * 1000;
-	when = x->h->curl->p_curl_getdate(value, NULL);
-	if (when < 0)
-		return -1;
-	n = (long long)when - (long long)time(NULL);
-	return n < 0 ? 0 : n > 1000000 ? 1000000000 : n * 1000;
-}
-
+/* Did we want something, or did we bring it? */
 static bool
-is_retry_status(int status)
+is_fetch(const struct exchange *x)
 {
-	return status == 408 || status == 429 || status == 500 ||
-	       status == 502 || status == 503 || status == 504;
+	return strcmp(x->method, "GET") == 0 || strcmp(x->method, "HEAD") == 0;
 }
 
-/* The connection broke, which another one may not. */
-static bool
-is_retry_code(int code)
-{
-	switch (code) {
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-	case CURLE_OPERATION_TIMEDOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/*
- * "cannot fetch 'URL': reason"; what a callback failed with keeps its code.
- */
+/* "cannot fetch 'URL': reason", or "cannot send to 'URL': reason". */
 static int
 fail(struct exchange *x, enum stv_code code, const char *reason,
      struct stv_err **err)
 {
 	stv_auto_free char *shown = reg_http_redact(x->url);
 
-	return stv_fail(err, code, "cannot fetch '%s': %s", shown, reason);
+	return stv_fail(err, code, "cannot %s '%s': %s",
+			is_fetch(x) ? "fetch" : "send to", shown, reason);
+}
+
+/* Nobody listens; a reset is one that came while we were connecting. */
+static bool
+is_refused(const struct exchange *x, int code)
+{
+	return code == CURLE_COULDNT_CONNECT && x->try.os_errno != ECONNRESET;
 }
 
 static int
@@ -207,8 +147,10 @@ fail_transfer(struct exchange *x, int code, struct stv_err **err)
 	const char *reason = x->try.reason;
 
 	if (x->try.why != NULL) {
+		/* What a callback failed with keeps its code. */
 		*err = stv_steal(&x->try.why);
-		return stv_wrap(err, "fetching '%s'", shown);
+		return stv_wrap(err, "%s '%s'",
+				is_fetch(x) ? "fetching" : "sending to", shown);
 	}
 	if (x->try.is_cancelled)
 		return cancelled(err);
@@ -218,9 +160,10 @@ fail_transfer(struct exchange *x, int code, struct stv_err **err)
 			    err);
 	x->res->is_no_tls = code == CURLE_SSL_CONNECT_ERROR &&
 			    strstr(reason, "wrong version number") != NULL;
-	x->res->is_refused = code == CURLE_COULDNT_CONNECT;
+	x->res->is_refused = is_refused(x, code);
 	if (x->try.is_stalled)
-		reason = "the server is silent";
+		reason = x->try.n_moved == 0 ? "the server is silent"
+					     : "the connection is too slow";
 	else if (*reason == '\0')
 		reason = x->h->curl->p_curl_easy_strerror((CURLcode)code);
 	fail(x, STV_E_NET, reason, err);
@@ -246,7 +189,7 @@ fail_status(struct exchange *x, struct stv_err **err)
 		code = STV_E_AUTH;
 	else if (status == 404 || status == 410)
 		code = STV_E_NOT_FOUND;
-	else if (is_retry_status(status))
+	else if (reg_retry_is_status(status))
 		code = STV_E_NET;
 	return fail(x, code, reason, err);
 }
@@ -397,12 +340,33 @@ may_retry(const struct exchange *x)
 	       (x->try.body == NULL || x->req->rewind_body != NULL);
 }
 
+/* May another try do better?  Who answered us and refuses now is being
+ * restarted; who refuses from the beginning is not there. */
+static bool
+is_passing(const struct exchange *x, int code)
+{
+	if (code == CURLE_COULDNT_CONNECT)
+		return !is_refused(x, code) || atomic_load(&x->h->is_answered);
+	/* No HTTP: on a kept connection the end of an answer before, which was
+	 * longer than it said. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL ||
+	    code == CURLE_WEIRD_SERVER_REPLY)
+		return x->try.is_kept;
+	return reg_retry_is_broken(code, x->try.reason);
+}
+
+static uint64_t
+backoff_ms(const struct exchange *x)
+{
+	return reg_retry_backoff_ms(x->h->opts.backoff_ms, x->n_tries);
+}
+
 /* After a transfer that did not come to its end. */
 static int
 after_failure(struct exchange *x, int code, struct stv_err **err)
 {
 	if (x->try.why != NULL || x->try.is_cancelled || x->try.is_denied ||
-	    !is_retry_code(code) || !may_retry(x))
+	    !is_passing(x, code) || !may_retry(x))
 		return fail_transfer(x, code, err);
 	return prepare_retry(x, backoff_ms(x), err) < 0 ? -1 : 1;
 }
@@ -419,8 +383,10 @@ after_answer(struct exchange *x, struct stv_err **err)
 	if (status >= 301 && status <= 308 && status != 304 &&
 	    location != NULL && !x->req->no_redirect)
 		return follow_redirect(x, location, err) < 0 ? -1 : 1;
-	if (is_retry_status(status) && may_retry(x)) {
-		int64_t after = retry_after_ms(x);
+	if (reg_retry_is_status(status) && !x->req->no_status_retry &&
+	    may_retry(x)) {
+		int64_t after = reg_retry_after_ms(
+			x->h->curl, reg_http_header(x->res, "retry-after"));
 		int64_t most = (int64_t)x->h->opts.max_retry_after_s * 1000;
 
 		if (after <= most)
@@ -451,6 +417,8 @@ one_hop(struct exchange *x, struct stv_err **err)
 	code = reg_try_perform(&x->try, err);
 	if (code == -1)
 		return -1;
+	if (x->res->status != 0)
+		atomic_store(&x->h->is_answered, true);
 	rc = code == CURLE_OK || code == REG_TRY_STREAMS
 		     ? after_answer(x, err)
 		     : after_failure(x, code, err);

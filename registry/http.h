@@ -37,9 +37,13 @@ struct reg_http; /* a session */
 
 /* How a session behaves; zero means the default. */
 struct reg_http_opts {
-	const char *user_agent;	    /* "stave" */
-	uint32_t connect_ms;	    /* 30 000: until connected, TLS included */
-	uint32_t stall_s;	    /* 60: no byte moves so long */
+	const char *user_agent; /* "stave" */
+	/*
+	 * The environment has a say in these two, stave-registries(5).
+	 * 30 000: until connected, TLS included.  60: less than 1 KiB moves.
+	 */
+	uint32_t connect_ms;
+	uint32_t stall_s;
 	uint32_t max_tries;	    /* 5, the first one included */
 	uint32_t backoff_ms;	    /* 500: before the second try; doubles */
 	uint32_t max_retry_after_s; /* 60: a longer Retry-After is not obeyed */
@@ -56,7 +60,8 @@ struct reg_http_opts {
  * reg_http_open(opts, ret, err): start a session.  ${opts} may be NULL.
  * Owns:    *ret, reg_http_close().
  * Borrows: opts->user_agent and opts->arg.
- * Errors:  STV_E_NET where libcurl cannot be loaded.
+ * Errors:  STV_E_NET where libcurl cannot be loaded; STV_E_USAGE where the
+ *          environment's limits are none.
  */
 int reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 		  struct stv_err **err);
@@ -128,6 +133,7 @@ struct reg_http_request {
 
 	bool is_error_ok;	/* 4xx and 5xx are answers, not errors */
 	bool no_redirect;	/* 3xx is an answer */
+	bool no_status_retry;	/* and so is 408, 429, 500 ..., at once */
 	bool is_private_denied; /* as in the options, for this one */
 	uint32_t max_tries;	/* 0: what the options say */
 };
@@ -152,8 +158,9 @@ struct reg_http_response {
 
 /*
  * reg_http_do(h, req, ret, err): send a request and take the answer, with
- * redirects and retries (connection lost, 408, 429, 500, 502, 503, 504; the
- * time doubles with jitter, or is what Retry-After says).
+ * redirects and retries (connection lost, or refused by who answered before;
+ * 408, 429, 500, 502, 503, 504; the time doubles with jitter, or is what
+ * Retry-After says).
  *
  * Owns:   *ret, reg_http_response_fini(); filled in also on an HTTP error.
  * Errors: STV_E_NET (connection, TLS, DNS, time-out), STV_E_AUTH (401, 403),

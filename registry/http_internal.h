@@ -2,6 +2,8 @@
 #ifndef STAVE_REGISTRY_HTTP_INTERNAL_H
 #define STAVE_REGISTRY_HTTP_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "core/buf.h"
 
 #include "registry/curl_dl.h"
@@ -15,11 +17,17 @@
 /* What is kept of an error's body, and read of one before we hang up. */
 #define REG_MAX_ERROR_BODY ((size_t)8 << 10)
 #define REG_MAX_SKIPPED_BODY ((uint64_t)1 << 20)
+/* A connection that moves less within the stall time is given up: a byte now
+ * and then is no transfer (THREATS C15). */
+#define REG_MIN_MOVED ((curl_off_t)1024)
 
 struct reg_http {
 	const struct reg_curl *curl;
 	struct reg_engine *engine;
 	struct reg_http_opts opts;
+	atomic_bool is_answered; /* there was an answer, of whatever kind */
+	atomic_int_fast64_t
+		stalled_at_ns; /* when a transfer was last given up */
 };
 
 /* One hop of one try. */
@@ -50,9 +58,12 @@ struct reg_try {
 	bool has_body;	    /* headers are over: what comes is a trailer */
 	bool is_denied;	    /* a private address */
 	bool is_stalled;
-	curl_off_t moved; /* bytes both ways, when last looked at */
+	curl_off_t moved; /* bytes both ways, when enough had last moved */
 	int64_t moved_at_ns;
+	curl_off_t n_moved; /* and since then */
 	struct stv_err *limit;
+	long os_errno; /* why nobody could be connected to */
+	bool is_kept;  /* the connection had served an earlier request */
 	char reason[CURL_ERROR_SIZE];
 };
 
@@ -77,6 +88,34 @@ int64_t reg_try_read(struct reg_try *t, void *buf, size_t n);
  * run.  Returns: its CURLcode.  Once more is harmless.
  */
 int reg_try_end(struct reg_try *t, bool is_wanted);
+
+/*
+ * reg_http_opts_fill(o, err): what is zero becomes what the environment says
+ * (STAVE_HTTP_CONNECT_TIMEOUT, STAVE_HTTP_STALL_TIMEOUT, in seconds), else the
+ * default.  Errors: STV_E_USAGE: that is no number of seconds.
+ */
+int reg_http_opts_fill(struct reg_http_opts *o, struct stv_err **err);
+
+/* reg_retry_is_status(status): is it one that another try may not get? */
+bool reg_retry_is_status(int status);
+
+/*
+ * reg_retry_is_broken(code, reason): did the connection break, which another
+ * one may not?  ${reason} is libcurl's text for the CURLcode ${code}.
+ */
+bool reg_retry_is_broken(int code, const char *reason);
+
+/*
+ * reg_retry_backoff_ms(first_ms, n_tries): the wait after that many tries:
+ * doubled each time, half of it by chance.
+ */
+uint64_t reg_retry_backoff_ms(uint32_t first_ms, unsigned n_tries);
+
+/*
+ * reg_retry_after_ms(curl, value): a Retry-After (NULL: none) in milliseconds,
+ * given in seconds or as a date; -1 where it is neither.
+ */
+int64_t reg_retry_after_ms(const struct reg_curl *curl, const char *value);
 
 /* reg_http_is_cancelled(h): does somebody want all requests to end? */
 bool reg_http_is_cancelled(const struct reg_http *h);

@@ -128,9 +128,15 @@ on_read(char *p, size_t size, size_t n, void *arg)
 	return got < 0 ? CURL_READFUNC_PAUSE : (size_t)got;
 }
 
+static int64_t
+stall_ns(const struct reg_http *h)
+{
+	return (int64_t)h->opts.stall_s * 1000000000;
+}
+
 /*
- * A transfer in which no byte moves is given up; libcurl's own check counts
- * the time as well in which an upload waits for us.
+ * A transfer in which next to nothing moves is given up; libcurl's own check
+ * counts the time as well in which an upload waits for us.
  */
 static int
 on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total,
@@ -141,13 +147,19 @@ on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total,
 
 	(void)total;
 	(void)up_total;
-	if (t->moved_at_ns == 0 || t->moved != now + up_now ||
+	t->n_moved = now + up_now - t->moved;
+	if (t->moved_at_ns == 0 || t->n_moved >= REG_MIN_MOVED ||
 	    reg_transfer_is_paused(&t->transfer)) {
 		t->moved = now + up_now;
 		t->moved_at_ns = time;
 	}
-	t->is_stalled = time - t->moved_at_ns >
-			(int64_t)t->h->opts.stall_s * 1000000000;
+	t->is_stalled = time - t->moved_at_ns > stall_ns(t->h);
+	/* Other streams of a dead HTTP/2 connection would stall as well. */
+	if (t->is_stalled) {
+		atomic_store(&t->h->stalled_at_ns, time);
+		(void)t->h->curl->p_curl_easy_setopt(t->easy,
+						     CURLOPT_FORBID_REUSE, 1L);
+	}
 	return t->is_stalled ? 1 : 0;
 }
 
@@ -267,12 +279,17 @@ static int
 set_limits(struct reg_try *t, struct stv_err **err)
 {
 	const struct reg_http_opts *o = &t->h->opts;
+	int64_t stalled_at = atomic_load(&t->h->stalled_at_ns);
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
 	SET(CURLOPT_BUFFERSIZE, REG_CHUNK);
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, REG_CHUNK);
 	SET(CURLOPT_PIPEWAIT, 1L);
+	/* Which of the connections are dead nobody knows; for a while none of
+	 * them is used for what begins now. */
+	if (stalled_at != 0 && stv_now_ns() - stalled_at < stall_ns(t->h))
+		SET(CURLOPT_FRESH_CONNECT, 1L);
 	SET(CURLOPT_NOPROGRESS, 0L);
 	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	SET(CURLOPT_XFERINFODATA, t);
@@ -473,6 +490,7 @@ begin(struct reg_try *t)
 	t->n_arrived = t->n_sunk;
 	t->has_body = t->is_begun = t->is_stalled = false;
 	t->moved_at_ns = 0;
+	t->moved = t->n_moved = 0;
 	t->reason[0] = '\0';
 	t->easy = t->h->curl->p_curl_easy_init();
 	if (t->easy == NULL)
@@ -541,7 +559,7 @@ finish(struct reg_try *t)
 int
 reg_try_perform(struct reg_try *t, struct stv_err **err)
 {
-	long status = 0;
+	long status = 0, n_connects = 0;
 	int rc = -1;
 
 	begin(t);
@@ -558,6 +576,11 @@ reg_try_perform(struct reg_try *t, struct stv_err **err)
 		(void)t->h->curl->p_curl_easy_getinfo(
 			t->easy, CURLINFO_RESPONSE_CODE, &status);
 		t->res->status = (int)status;
+		(void)t->h->curl->p_curl_easy_getinfo(
+			t->easy, CURLINFO_OS_ERRNO, &t->os_errno);
+		(void)t->h->curl->p_curl_easy_getinfo(
+			t->easy, CURLINFO_NUM_CONNECTS, &n_connects);
+		t->is_kept = n_connects == 0;
 	}
 	finish(t);
 	return rc;

@@ -36,7 +36,9 @@ struct httpd {
 	char requests[HTTPD_MAX][2048];
 	size_t n_requests;
 	size_t n_connections; /* of TLS too */
-	int stall_ms;	      /* before each answer */
+	int stall_ms;	   /* before each answer */
+	int drip_ms;	   /* before each byte of it; 0: all at once */
+	int n_mute_hellos; /* so many that begin TLS are hung up on */
 };
 
 /* All of ${text}; who has heard enough may hang up. */
@@ -65,6 +67,28 @@ httpd_is_whole(const char *request)
 			       strstr(end, "\r\n0\r\n\r\n") != NULL);
 }
 
+/* The rest of a request's body: who closes with bytes unread resets. */
+static UNUSED_OK void
+httpd_drain(int fd, const char *request, size_t n)
+{
+	const char *length = strstr(request, "Content-Length: ");
+	const char *body = strstr(request, "\r\n\r\n");
+	char part[4096];
+	size_t left;
+
+	if (length == NULL || body == NULL)
+		return;
+	left = strtoull(length + 16, NULL, 10);
+	n -= (size_t)(body + 4 - request);
+	for (left -= n < left ? n : left; left > 0;) {
+		ssize_t got = recv(fd, part, sizeof(part), 0);
+
+		if (got <= 0)
+			return;
+		left -= (size_t)got < left ? (size_t)got : left;
+	}
+}
+
 static UNUSED_OK void
 httpd_serve(struct httpd *s, int fd, size_t i)
 {
@@ -82,22 +106,33 @@ httpd_serve(struct httpd *s, int fd, size_t i)
 		if (httpd_is_whole(request))
 			break;
 	}
+	if (s->answers[i] != NULL)
+		httpd_drain(fd, request, n);
 	if (s->stall_ms > 0)
 		(void)usleep((useconds_t)s->stall_ms * 1000);
-	if (s->answers[i] != NULL)
+	for (const char *p = s->answers[i];
+	     s->drip_ms > 0 && p != NULL && *p != '\0'; p++) {
+		(void)usleep((useconds_t)s->drip_ms * 1000);
+		if (send(fd, p, 1, MSG_NOSIGNAL) < 0)
+			return;
+	}
+	if (s->drip_ms == 0 && s->answers[i] != NULL)
 		httpd_send(fd, s->answers[i]);
 }
 
 /* Somebody asks whether we speak TLS: no. */
 static UNUSED_OK bool
-httpd_is_tls(int fd)
+httpd_is_tls(struct httpd *s, int fd)
 {
 	char hello[4096];
 
 	if (recv(fd, hello, 1, MSG_PEEK) != 1 || hello[0] != 0x16)
 		return false;
 	(void)recv(fd, hello, sizeof(hello), 0);
-	httpd_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
+	if (s->n_mute_hellos > 0)
+		s->n_mute_hellos--;
+	else
+		httpd_send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n");
 	return true;
 }
 
@@ -112,7 +147,7 @@ httpd_main(void *arg)
 		if (fd < 0)
 			break;
 		s->n_connections++;
-		if (httpd_is_tls(fd)) {
+		if (httpd_is_tls(s, fd)) {
 			i--;
 		} else {
 			httpd_serve(s, fd, i);
