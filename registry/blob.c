@@ -25,7 +25,8 @@ struct blob_in {
 	size_t place;
 	struct stv_digest digest;
 	uint64_t size;
-	uint64_t offset; /* how much was read */
+	uint64_t offset;   /* how much was read */
+	uint64_t begun_at; /* the offset when the request was sent */
 	struct stv_hash *hash;
 	unsigned n_idle;
 	unsigned n_breaks;
@@ -102,6 +103,7 @@ ask(struct blob_in *b, struct stv_err **err)
 	struct reg_host *host;
 
 	end_request(b);
+	b->begun_at = b->offset;
 	b->target = stv_xasprintf("/v2/%s/blobs/%s", p->path,
 				  stv_digest_str(&b->digest, text));
 	b->what = stv_xasprintf("blob %s of %s", text, p->path);
@@ -205,7 +207,8 @@ blob_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 		if (got > 0) {
 			stv_hash_add(b->hash, buf, (size_t)got);
 			b->offset += (uint64_t)got;
-			b->n_idle = 0;
+			if (b->offset - b->begun_at >= REG_MIN_PROGRESS)
+				b->n_idle = 0;
 			if (b->offset > b->size)
 				return broke_protocol(
 					b, "is larger than its descriptor says",

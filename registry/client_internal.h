@@ -12,9 +12,13 @@
 #include "registry/host.h"
 #include "registry/ref.h"
 
-/* Of one blob: connections that break with nothing moved, and all of them. */
+/*
+ * Of one blob: connections that break one after the other with less than
+ * REG_MIN_PROGRESS moved, and all of them.
+ */
 #define REG_MAX_IDLE_BREAKS 5
 #define REG_MAX_BREAKS 100
+#define REG_MIN_PROGRESS ((uint64_t)16 << 10)
 
 /* The header that asks for manifests and indexes of both families. */
 extern const char reg_accept_manifests[];

@@ -210,7 +210,8 @@ range_end(const struct reg_http_response *res)
 	last = strtoull(range + 2, &end, 10);
 	if (end == range + 2 || *end != '\0' || last >= INT64_MAX)
 		return -1;
-	/* An empty session says "0-0", as one with a byte does. */
+	/* An empty session says "0-0", as one with a byte does; who goes on
+	 * with that sends a byte twice, and then all of it. */
 	return last == 0 ? 0 : (int64_t)last + 1;
 }
 
@@ -238,7 +239,7 @@ ask_offset(struct session *s, struct stv_err **err)
 	    take_location(s, &res, err) < 0)
 		return -1;
 	/* Bytes that cannot be counted are of no use. */
-	return n < 0 || (uint64_t)n > s->u->size ? open_session(s, err) : 0;
+	return s->offset == 0 ? open_session(s, err) : 0;
 }
 
 /* A piece failed with *err: 0 to go on at ${s->offset}, 1 where all is there.
@@ -253,16 +254,42 @@ recover(struct session *s, const struct reg_http_response *res,
 	/* What is to be sent cannot be had. */
 	if (s->replay.is_broken)
 		return -1;
-	/* 416: the registry's offset is another one than ours. */
-	if ((stv_err_code(*err) != STV_E_NET && res->status != 416) ||
+	/* 416: the registry's offset is another one than ours.  404: it has
+	 * forgotten the session. */
+	if ((stv_err_code(*err) != STV_E_NET && res->status != 416 &&
+	     res->status != 404) ||
 	    ++s->n_breaks > REG_MAX_BREAKS || ++s->n_idle > REG_MAX_IDLE_BREAKS)
 		return -1;
 	stv_err_clear(err);
 	reg_back_off(s->n_idle);
 	r = ask_offset(s, err);
-	if (s->offset > before)
+	if (s->offset >= before + REG_MIN_PROGRESS)
 		s->n_idle = 0;
 	return r;
+}
+
+/* The registry took less than a piece: as where it broke off. */
+static int
+recover_short(struct session *s, struct stv_err **err)
+{
+	const struct reg_http_response none = {0};
+
+	stv_fail(err, STV_E_NET, "%s: %s: the registry took a part of it only",
+		 s->place->host, s->what);
+	return recover(s, &none, err);
+}
+
+/*
+ * Did the registry take the whole piece?  Its Range says up to where, if it
+ * says anything; some count from the beginning of the piece.
+ */
+static bool
+is_all_taken(const struct session *s, const struct reg_http_response *res)
+{
+	int64_t n = range_end(res);
+
+	return n <= 0 || (uint64_t)n == s->offset + s->piece ||
+	       (uint64_t)n == s->piece;
 }
 
 /* All pieces; 1 where the registry has the blob already. */
@@ -283,9 +310,16 @@ send_pieces(struct session *s, struct stv_err **err)
 				return r;
 			continue;
 		}
-		s->n_idle = 0;
 		if (take_location(s, &res, err) < 0)
 			return -1;
+		if (!is_all_taken(s, &res)) {
+			int r = recover_short(s, err);
+
+			if (r != 0)
+				return r;
+			continue;
+		}
+		s->n_idle = 0;
 		s->offset += s->piece;
 	}
 	return 0;
