@@ -301,6 +301,39 @@ reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
 	return rc;
 }
 
+/* What came is not what was asked for, or what the registry itself says that
+ * it is: an answer that was cut off where nothing else tells. */
+static int
+check_manifest(const struct reg_endpoint *p, const char *which,
+	       const struct stv_digest *want, const struct stv_digest *got,
+	       const struct reg_http_response *res, struct stv_err **err)
+{
+	const char *text = reg_http_header(res, "docker-content-digest");
+	char a[STV_DIGEST_STR_MAX], b[STV_DIGEST_STR_MAX];
+	struct stv_err *ignored = NULL;
+	struct stv_digest said;
+
+	if (want != NULL && !stv_digest_equal(got, want))
+		return stv_fail(err, STV_E_DIGEST,
+				"%s: manifest '%s' of %s has the digest %s: it "
+				"is not what was asked for",
+				p->host, stv_digest_str(want, a), p->path,
+				stv_digest_str(got, b));
+	if (want != NULL || text == NULL)
+		return 0;
+	if (stv_digest_parse(text, &said, &ignored) < 0) {
+		stv_err_free(ignored);
+		return 0;
+	}
+	if (stv_digest_equal(got, &said))
+		return 0;
+	return stv_fail(err, STV_E_DIGEST,
+			"%s: manifest '%s' of %s has the digest %s, and the "
+			"registry says %s",
+			p->host, which, p->path, stv_digest_str(got, a),
+			stv_digest_str(&said, b));
+}
+
 /* From one place, checked. */
 static int
 manifest_from(struct reg_client *c, const struct reg_endpoint *p,
@@ -309,19 +342,13 @@ manifest_from(struct reg_client *c, const struct reg_endpoint *p,
 {
 	struct stv_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
 	reg_auto_response res = {0};
-	char a[STV_DIGEST_STR_MAX], b[STV_DIGEST_STR_MAX];
 	int rc;
 
 	rc = ask_manifest(c, p, which, &text, &res, err);
 	if (rc == 0) {
 		ret->digest = stv_digest_of(stv_buf_str(&text), text.len);
 		ret->has_digest = true;
-		if (want != NULL && !stv_digest_equal(&ret->digest, want))
-			rc = stv_fail(err, STV_E_DIGEST,
-				      "%s: manifest '%s' of %s has the digest "
-				      "%s: it is not what was asked for",
-				      p->host, stv_digest_str(want, a), p->path,
-				      stv_digest_str(&ret->digest, b));
+		rc = check_manifest(p, which, want, &ret->digest, &res, err);
 	}
 	if (rc == 0) {
 		ret->media_type = media_type(&res);
@@ -350,6 +377,12 @@ reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 		return -1;
 	for (size_t i = 0; i < places.len; i++) {
 		rc = manifest_from(c, &places.v[i], which, want, ret, err);
+		/* It may have been cut off: once more. */
+		if (rc < 0 && stv_err_code(*err) == STV_E_DIGEST) {
+			stv_err_clear(err);
+			rc = manifest_from(c, &places.v[i], which, want, ret,
+					   err);
+		}
 		if (rc == 0 || !reg_may_go_on(&places, i, err))
 			break;
 	}

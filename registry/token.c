@@ -261,10 +261,11 @@ write_form(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	add_field(form, "refresh_token", o->creds->identity_token);
 }
 
-/* A form that can be sent again. */
+/* A form that can be sent again, and the answer, which can be lost. */
 struct form {
 	struct stv_buf text;
 	struct stv_in *in;
+	struct stv_buf *answer;
 };
 
 static struct stv_in *
@@ -276,6 +277,17 @@ rewind_form(void *arg, struct stv_err **err)
 	stv_in_close(f->in);
 	f->in = stv_in_mem(f->text.data, f->text.len);
 	return f->in;
+}
+
+static int
+drop_answer(void *arg, struct stv_err **err)
+{
+	const struct form *f = arg;
+
+	(void)err;
+	explicit_bzero(f->answer->data, f->answer->len);
+	stv_buf_truncate(f->answer, 0);
+	return 0;
 }
 
 static void
@@ -328,7 +340,8 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
     struct stv_buf *answer, struct stv_err **err)
 {
 	bool is_refresh = !is_anonymous && o->creds->identity_token != NULL;
-	struct form form = {.text = STV_BUF_INIT(64 * MAX_URL)};
+	struct form form = {.text = STV_BUF_INIT(64 * MAX_URL),
+			    .answer = answer};
 	struct stv_strs headers = {0};
 	stv_auto(stv_sink) *sink = stv_sink_buf(answer, "the token");
 	char *authorization = NULL;
@@ -336,6 +349,8 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 	struct reg_http_request req = {
 		.url = url,
 		.sink = sink,
+		.rewind_sink = drop_answer,
+		.arg = &form,
 		.max_size = MAX_ANSWER,
 		.tls = o->tls,
 		.is_private_denied = !o->is_private,
@@ -353,7 +368,6 @@ ask(const struct reg_token_opts *o, const struct reg_challenge *ch,
 		req.body_size = form.text.len;
 		req.headers = &headers;
 		req.rewind_body = rewind_form;
-		req.arg = &form;
 	} else if (!is_anonymous) {
 		authorization = basic(o->creds);
 		req.authorization = authorization;

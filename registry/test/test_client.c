@@ -11,62 +11,9 @@
 #include "core/stream.h"
 
 #include "registry/client.h"
-#include "registry/conf.h"
-#include "registry/creds.h"
-#include "registry/ref.h"
-#include "registry/test/httpd.h"
+#include "registry/test/rig.h"
 
 #define BLOB "hello, blob"
-
-struct rig {
-	struct httpd server;
-	struct reg_conf *conf;
-	struct reg_client *client;
-	struct reg_ref ref;
-	struct reg_creds creds;
-	struct stv_err *err;
-};
-
-static int
-give_creds(void *arg, const char *domain, const char *path,
-	   struct reg_creds *ret, struct stv_err **err)
-{
-	(void)arg;
-	(void)domain;
-	(void)path;
-	(void)err;
-	*ret = (struct reg_creds){.username = stv_xstrdup("me"),
-				  .secret = stv_xstrdup("pw")};
-	return 1;
-}
-
-static void
-rig_open(struct rig *r)
-{
-	struct reg_conf_opts conf = {.registries_conf = "/dev/null",
-				     .etc = "/nonexistent"};
-	struct reg_client_opts o = {.creds = give_creds};
-	stv_auto_free char *name = NULL;
-
-	memset(r, 0, sizeof(*r));
-	(void)setenv("no_proxy", "*", 1);
-	httpd_open(&r->server);
-	name = stv_xasprintf("127.0.0.1:%d/a/b:1", r->server.port);
-	cr_assert_eq(reg_ref_parse(name, &r->ref, &r->err), 0);
-	cr_assert_eq(reg_conf_load(&conf, &r->conf, &r->err), 0);
-	o.conf = r->conf;
-	cr_assert_eq(reg_client_open(&o, &r->client, &r->err), 0);
-}
-
-static void
-rig_close(struct rig *r)
-{
-	reg_client_close(r->client);
-	httpd_end(&r->server);
-	reg_conf_free(r->conf);
-	reg_ref_fini(&r->ref);
-	stv_err_free(r->err);
-}
 
 /* The blob, read in small pieces; ${text} gets what came. */
 static int
@@ -238,35 +185,22 @@ Test(client, a_password_is_not_sent_to_another_domain)
 
 Test(client, a_manifest_must_have_its_digest)
 {
+	static const char other[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{ }";
 	struct stv_digest want = stv_digest_of("{}", 2);
 	struct reg_manifest m;
 	struct rig r;
 
 	rig_open(&r);
-	httpd_answer(&r.server,
-		     "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{ }");
+	httpd_answer(&r.server, other);
+	httpd_answer(&r.server, other);
 	httpd_start(&r.server);
 	cr_assert_eq(reg_client_manifest(r.client, &r.ref, &want, &m, &r.err),
 		     -1);
 	cr_expect_eq(stv_err_code(r.err), STV_E_DIGEST);
+	cr_expect_eq(r.server.n_requests, 2);
 	rig_close(&r);
 }
-
-/* A file of ${size} bytes that is deleted already. */
-static int
-make_file(size_t size)
-{
-	char path[] = "/tmp/stave-test-XXXXXX";
-	stv_auto_free char *text = stv_xmalloc(size);
-	int fd = mkstemp(path);
-
-	memset(text, 'x', size);
-	cr_assert_eq(write(fd, text, size), (ssize_t)size);
-	(void)unlink(path);
-	return fd;
-}
-
-#define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n"
 
 Test(client, an_upload_that_broke_goes_on_where_the_registry_is)
 {
