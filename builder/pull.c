@@ -24,6 +24,7 @@
 #include "builder/pull.h"
 
 #define DEFAULT_PARALLEL 4
+#define DRAIN_SIZE ((size_t)64 << 10)
 
 struct bld_pulling {
 	const struct bld_pull_opts *o;
@@ -252,16 +253,67 @@ has_layer(struct bld_pulling *p, const struct oci_descriptor *d,
 	return r == 1;
 }
 
+/* What a layer became. */
+struct received {
+	struct lay_result result;
+	uint64_t size;
+};
+
+/*
+ * What cannot be unpacked may not be what was asked for: then that is the
+ * reason, and it is known at the blob's end only.
+ */
+static void
+blame_blob(struct stv_in *in, struct stv_err **err)
+{
+	stv_auto_free char *part = NULL;
+	struct stv_err *why = NULL;
+	int64_t n;
+
+	if (stv_err_code(*err) != STV_E_INPUT)
+		return;
+	part = stv_xmalloc(DRAIN_SIZE);
+	do
+		n = in->read(in, part, DRAIN_SIZE, &why);
+	while (n > 0);
+	if (n < 0 && stv_err_code(why) == STV_E_DIGEST) {
+		stv_err_clear(err);
+		*err = stv_steal(&why);
+	}
+	stv_err_free(why);
+}
+
+/* A layer from its first byte into the store. */
+static int
+receive_layer(struct bld_pulling *p, size_t i, struct watch_in *w,
+	      struct received *ret, struct stv_err **err)
+{
+	const struct oci_descriptor *d = w->d;
+	struct stv_digest blob;
+	int rc;
+
+	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size,
+			    &w->under, err) < 0)
+		return -1;
+	rc = lay_receive(p->o->store, &w->base, &p->config->diff_ids[i],
+			 &ret->result, &blob, &ret->size, err);
+	if (rc < 0)
+		blame_blob(w->under, err);
+	stv_in_close(w->under);
+	w->under = NULL;
+	return rc < 0 ? stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
+				 p->manifest->n_layers)
+		      : 0;
+}
+
 static int
 fetch_layer(void *arg, size_t i, struct stv_err **err)
 {
 	struct bld_pulling *p = arg;
 	const struct oci_descriptor *d = &p->manifest->layers[i];
 	struct watch_in w = {.base = {.read = watch_read}, .pull = p, .d = d};
-	struct stv_digest blob;
-	struct lay_result result;
+	struct received got;
 	struct cas_layer have;
-	uint64_t size;
 	int rc;
 
 	if (has_layer(p, d, &p->config->diff_ids[i], &have)) {
@@ -270,16 +322,18 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 		return 0;
 	}
 	tell(p, BLD_PULL_LAYER_STARTED, d, 0, 0);
-	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size, &w.under,
-			    err) < 0)
-		return -1;
-	rc = lay_receive(p->o->store, &w.base, &p->config->diff_ids[i], &result,
-			 &blob, &size, err);
-	stv_in_close(w.under);
+	rc = receive_layer(p, i, &w, &got, err);
+	/* The pieces of one that broke off may not belong together (THREATS
+	 * C16): once more, from the beginning. */
+	if (rc < 0 && stv_err_code(*err) == STV_E_DIGEST) {
+		stv_err_clear(err);
+		tell(p, BLD_PULL_LAYER_MOVED, d, 0, 0 - w.told);
+		w.now = w.told = 0;
+		rc = receive_layer(p, i, &w, &got, err);
+	}
 	if (rc < 0)
-		return stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
-				p->manifest->n_layers);
-	add_sizes(p, result.size, size);
+		return -1;
+	add_sizes(p, got.result.size, got.size);
 	tell(p, BLD_PULL_LAYER_DONE, d, d->size, w.now - w.told);
 	return 0;
 }
