@@ -54,6 +54,7 @@ reg_http_open(const struct reg_http_opts *opts, struct reg_http **ret,
 		free(h);
 		return -1;
 	}
+	(void)pthread_mutex_init(&h->answered.lock, NULL);
 	*ret = h;
 	return 0;
 }
@@ -64,6 +65,8 @@ reg_http_close(struct reg_http *h)
 	if (h == NULL)
 		return;
 	reg_engine_free(h->engine);
+	(void)pthread_mutex_destroy(&h->answered.lock);
+	stv_strs_clear(&h->answered.origins);
 	free(h);
 }
 
@@ -346,7 +349,8 @@ static bool
 is_passing(const struct exchange *x, int code)
 {
 	if (code == CURLE_COULDNT_CONNECT)
-		return !is_refused(x, code) || atomic_load(&x->h->is_answered);
+		return !is_refused(x, code) ||
+		       reg_answered_has(&x->h->answered, x->url);
 	/* No HTTP: on a kept connection the end of an answer before, which was
 	 * longer than it said. */
 	if (code == CURLE_UNSUPPORTED_PROTOCOL ||
@@ -418,7 +422,7 @@ one_hop(struct exchange *x, struct stv_err **err)
 	if (code == -1)
 		return -1;
 	if (x->res->status != 0)
-		atomic_store(&x->h->is_answered, true);
+		reg_answered_add(&x->h->answered, x->url);
 	rc = code == CURLE_OK || code == REG_TRY_STREAMS
 		     ? after_answer(x, err)
 		     : after_failure(x, code, err);

@@ -2,6 +2,7 @@
 #ifndef STAVE_REGISTRY_HTTP_INTERNAL_H
 #define STAVE_REGISTRY_HTTP_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "core/buf.h"
@@ -21,11 +22,17 @@
  * and then is no transfer (THREATS C15). */
 #define REG_MIN_MOVED ((curl_off_t)1024)
 
+/* Who answered in a session: "https://host:port". */
+struct reg_answered {
+	pthread_mutex_t lock;
+	struct stv_strs origins;
+};
+
 struct reg_http {
 	const struct reg_curl *curl;
 	struct reg_engine *engine;
 	struct reg_http_opts opts;
-	atomic_bool is_answered; /* there was an answer, of whatever kind */
+	struct reg_answered answered;
 	atomic_int_fast64_t
 		stalled_at_ns; /* when a transfer was last given up */
 };
@@ -95,6 +102,14 @@ int reg_try_end(struct reg_try *t, bool is_wanted);
  * default.  Errors: STV_E_USAGE: that is no number of seconds.
  */
 int reg_http_opts_fill(struct reg_http_opts *o, struct stv_err **err);
+
+/*
+ * reg_answered_add(a, url), reg_answered_has(a, url): note that the scheme,
+ * host and port of ${url} gave an answer, of whatever kind; did they?
+ * Threads: any.
+ */
+void reg_answered_add(struct reg_answered *a, const char *url);
+bool reg_answered_has(struct reg_answered *a, const char *url);
 
 /* reg_retry_is_status(status): is it one that another try may not get? */
 bool reg_retry_is_status(int status);

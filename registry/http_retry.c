@@ -5,7 +5,55 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "core/mem.h"
+#include "core/strs.h"
+
 #include "registry/http_internal.h"
+
+/* Is ${url} of that origin? */
+static bool
+is_of(const char *url, const char *origin)
+{
+	size_t n = strlen(origin);
+
+	return strncmp(url, origin, n) == 0 &&
+	       (url[n] == '\0' || strchr("/?#", url[n]) != NULL);
+}
+
+static bool
+has(const struct reg_answered *a, const char *url)
+{
+	for (size_t i = 0; i < a->origins.len; i++)
+		if (is_of(url, a->origins.v[i]))
+			return true;
+	return false;
+}
+
+bool
+reg_answered_has(struct reg_answered *a, const char *url)
+{
+	bool is_there;
+
+	(void)pthread_mutex_lock(&a->lock);
+	is_there = has(a, url);
+	(void)pthread_mutex_unlock(&a->lock);
+	return is_there;
+}
+
+void
+reg_answered_add(struct reg_answered *a, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t n;
+
+	if (host == NULL)
+		return;
+	n = (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+	(void)pthread_mutex_lock(&a->lock);
+	if (!has(a, url))
+		stv_strs_take(&a->origins, stv_xstrndup(url, n));
+	(void)pthread_mutex_unlock(&a->lock);
+}
 
 bool
 reg_retry_is_status(int status)

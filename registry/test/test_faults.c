@@ -47,6 +47,22 @@ Test(faults, a_broken_connection_is_no_refusal)
 			cases[i].want, "%d %s", cases[i].code, cases[i].reason);
 }
 
+Test(faults, who_answered_is_told_from_who_did_not)
+{
+	struct reg_answered a = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	reg_answered_add(&a, "https://a.test:5000/v2/x?y");
+	reg_answered_add(&a, "https://a.test:5000");
+	reg_answered_add(&a, "no URL");
+	cr_expect_eq(a.origins.len, 1);
+	cr_expect(reg_answered_has(&a, "https://a.test:5000/"));
+	cr_expect(reg_answered_has(&a, "https://a.test:5000"));
+	cr_expect_not(reg_answered_has(&a, "https://a.test:50001/"));
+	cr_expect_not(reg_answered_has(&a, "http://a.test:5000/"));
+	cr_expect_not(reg_answered_has(&a, "https://a.test/"));
+	stv_strs_clear(&a.origins);
+}
+
 Test(faults, the_environment_sets_limits)
 {
 	static const char *const bad[] = {"0", "-1", "3601", "1s", "x", "1.5"};

@@ -86,7 +86,7 @@ class Proxy:
     def __init__(self, name, text):
         self.name, self.lock, self.is_off = name, threading.Lock(), False
         self.to, self.cert, self.has_h2, self.rules = 0, None, False, []
-        self.keeps, self.states = False, {}
+        self.keeps, self.states, self.open = False, {}, set()
         for line in text.splitlines():
             words = shlex.split(line)
             if not words:
@@ -133,6 +133,8 @@ class Proxy:
         """Nobody listens for so long."""
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
+        for sock in list(self.open):
+            sock.shutdown(socket.SHUT_RDWR)
         time.sleep(seconds)
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -204,9 +206,13 @@ class Proxy:
                 with sock:
                     h2server.serve(self, sock, TOKEN)
                 return
-        with sock, sock.makefile("rb", buffering=CHUNK) as reader:
-            while True:
-                Exchange.read(self, sock, reader).run()
+        self.open.add(sock)
+        try:
+            with sock, sock.makefile("rb", buffering=CHUNK) as reader:
+                while True:
+                    Exchange.read(self, sock, reader).run()
+        finally:
+            self.open.discard(sock)
 
 
 def spoil_connection(sock, fault):
@@ -421,11 +427,10 @@ class Exchange:
         self.hang_up(how)
 
     def fault_restart(self, seconds):
-        """The connection ends, and nobody listens for so long."""
+        """All connections end, and nobody listens for so long."""
         self.relay()
         threading.Thread(target=self.proxy.restart, args=(float(seconds),), daemon=True).start()
-        time.sleep(0.1)
-        self.hang_up("rst")
+        self.hang_up("fin")
 
     def fault_slow(self, what, rate="1"):
         """So many bytes a second: of the head, the answer, the upload."""
