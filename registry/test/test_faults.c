@@ -332,3 +332,30 @@ Test(faults, an_upload_that_fails_was_sent_and_not_fetched)
 	cr_expect_not_null(strstr(stv_err_msg(err), "cannot send to 'http"));
 	stv_err_free(err);
 }
+
+Test(faults, a_transfer_that_is_done_is_left_alone)
+{
+	struct stv_err *err = NULL;
+	const struct reg_curl *curl = reg_curl_load(&err);
+	struct reg_engine *e;
+
+	cr_assert_not_null(curl);
+	cr_assert_eq(reg_engine_new(curl, &e, &err), 0);
+	/* Each is ended too late, and its memory used for something else. */
+	for (int i = 0; i < 50; i++) {
+		struct reg_transfer t;
+		CURL *easy = curl->p_curl_easy_init();
+
+		(void)curl->p_curl_easy_setopt(easy, CURLOPT_URL,
+					       "http://127.0.0.1:1/");
+		reg_transfer_init(&t, e, easy);
+		reg_transfer_start(&t);
+		while (reg_transfer_wait(&t) != REG_MOMENT_DONE)
+			;
+		reg_transfer_abort(&t);
+		reg_transfer_fini(&t);
+		memset(&t, 0xa5, sizeof(t));
+		curl->p_curl_easy_cleanup(easy);
+	}
+	reg_engine_free(e);
+}
