@@ -561,14 +561,6 @@ class Exchange:
         self.send({"cut": b"", "broken": b"nonsense\r\n", "large": b"400000000000000000\r\nxxxx"}[how])
         self.hang_up("fin")
 
-    def fault_old(self):
-        """HTTP/1.0, without a length."""
-        self.relay()
-        self.set("Content-Length", None)
-        self.send(self.head().replace(b"HTTP/1.1", b"HTTP/1.0", 1) + self.body)
-        self.gave = len(self.body)
-        self.hang_up("fin")
-
     # The request, changed.
 
     def fault_logged_out(self):
