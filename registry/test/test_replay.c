@@ -192,7 +192,10 @@ rig_close(struct rig *r)
 #define NOT_THERE "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
 #define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n"
 
-/* HEAD, POST, a PUT that breaks off, where it is, and the PUT again. */
+/*
+ * HEAD, POST, a PUT that breaks off, "nothing, or a byte" has come, so another
+ * session, and the PUT again.
+ */
 Test(replay, an_upload_that_broke_does_not_fetch_again)
 {
 	struct letters l = {.size = 5000};
@@ -206,8 +209,9 @@ Test(replay, an_upload_that_broke_does_not_fetch_again)
 	httpd_answer(&r.server, NOT_THERE);
 	httpd_answer(&r.server, ACCEPTED "Location: /up/1\r\n\r\n");
 	httpd_answer(&r.server, NULL);
-	httpd_answer(&r.server, "HTTP/1.1 204 No\r\nLocation: /up/2\r\n"
+	httpd_answer(&r.server, "HTTP/1.1 204 No\r\nLocation: /up/1\r\n"
 				"Range: 0-0\r\n\r\n");
+	httpd_answer(&r.server, ACCEPTED "Location: /up/2\r\n\r\n");
 	httpd_answer(&r.server,
 		     "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
 	httpd_start(&r.server);
@@ -217,7 +221,7 @@ Test(replay, an_upload_that_broke_does_not_fetch_again)
 	cr_expect_eq(how, REG_UPLOAD_SENT);
 	cr_expect_eq(l.n_opened, 1);
 	cr_expect_not_null(
-		strstr(r.server.requests[4], "PUT /up/2?digest=sha256:"));
+		strstr(r.server.requests[5], "PUT /up/2?digest=sha256:"));
 	rig_close(&r);
 }
 
