@@ -89,6 +89,18 @@ struct stv_in *stv_in_limit(struct stv_in *under, uint64_t max,
  */
 struct stv_in *stv_in_after(const void *head, size_t n, struct stv_in *under);
 
+/*
+ * stv_in_ahead(under): a thread of its own reads ${under}, with all that it
+ * stands on, up to 1 MiB ahead of whoever reads the result; where there is no
+ * thread to be had, that one reads it.  Closing waits for a read that is under
+ * way: it has to end when the user cancels, also in a thread that sees no
+ * signal, so ${under} is no pipe.
+ *
+ * Borrows: ${under}; nobody else touches it until the result is closed, or gave
+ * its end or an error.
+ */
+struct stv_in *stv_in_ahead(struct stv_in *under);
+
 /* stv_sink_fd(fd): write to a descriptor; EINTR retried.  Borrows: ${fd}. */
 struct stv_sink *stv_sink_fd(int fd);
 
