@@ -25,9 +25,10 @@ struct blob_in {
 	size_t place;
 	struct stv_digest digest;
 	uint64_t size;
-	uint64_t offset;   /* how much was read */
-	uint64_t begun_at; /* the offset when the request was sent */
-	struct stv_hash *hash;
+	uint64_t offset;       /* how much was read */
+	uint64_t begun_at;     /* the offset when the request was sent */
+	struct stv_hash *hash; /* NULL: the reader checks the digest */
+	bool is_ended;
 	unsigned n_idle;
 	unsigned n_breaks;
 
@@ -156,15 +157,18 @@ resume(struct blob_in *b, struct stv_err **err)
 static int
 check_end(struct blob_in *b, struct stv_err **err)
 {
-	struct stv_digest got = stv_hash_end(b->hash);
 	char text[STV_DIGEST_STR_MAX], more;
 	struct stv_err *ignored = NULL;
+	struct stv_digest got;
 
 	/* Until the answer's end, so that the connection can be used again. */
 	if (b->in->read(b->in, &more, 1, &ignored) > 0)
 		return broke_protocol(b, "is larger than its descriptor says",
 				      err);
 	stv_err_free(ignored);
+	if (b->hash == NULL)
+		return 0;
+	got = stv_hash_end(b->hash);
 	if (stv_digest_equal(&got, &b->digest))
 		return 0;
 	return stv_fail(err, STV_E_DIGEST,
@@ -201,11 +205,12 @@ blob_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 	for (;;) {
 		int64_t got;
 
-		if (b->offset == b->size && b->hash == NULL)
+		if (b->is_ended)
 			return 0;
 		got = b->offset == b->size ? 0 : read_some(b, buf, n, err);
 		if (got > 0) {
-			stv_hash_add(b->hash, buf, (size_t)got);
+			if (b->hash != NULL)
+				stv_hash_add(b->hash, buf, (size_t)got);
 			b->offset += (uint64_t)got;
 			if (b->offset - b->begun_at >= REG_MIN_PROGRESS)
 				b->n_idle = 0;
@@ -216,11 +221,8 @@ blob_read(struct stv_in *in, void *buf, size_t n, struct stv_err **err)
 			return got;
 		}
 		if (got == 0 && b->offset == b->size) {
-			int rc = check_end(b, err);
-
-			stv_hash_free(b->hash);
-			b->hash = NULL;
-			return rc;
+			b->is_ended = true;
+			return check_end(b, err);
 		}
 		if (got == 0)
 			cut_off(b, err);
@@ -240,10 +242,10 @@ blob_close(struct stv_in *in)
 	free(b);
 }
 
-int
-reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
-		const struct stv_digest *digest, uint64_t size,
-		struct stv_in **ret, struct stv_err **err)
+static int
+open_blob(struct reg_client *c, const struct reg_ref *ref,
+	  const struct stv_digest *digest, uint64_t size, bool is_hashed,
+	  struct stv_in **ret, struct stv_err **err)
 {
 	struct blob_in *b = stv_xcalloc(1, sizeof(*b));
 
@@ -251,7 +253,7 @@ reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 	b->client = c;
 	b->digest = *digest;
 	b->size = size;
-	b->hash = stv_hash_new();
+	b->hash = is_hashed ? stv_hash_new() : NULL;
 	if (reg_client_places(c, ref, false, &b->places, err) < 0 ||
 	    ask_any(b, err) < 0) {
 		blob_close(&b->base);
@@ -259,4 +261,28 @@ reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 	}
 	*ret = &b->base;
 	return 0;
+}
+
+int
+reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
+		const struct stv_digest *digest, uint64_t size,
+		struct stv_in **ret, struct stv_err **err)
+{
+	return open_blob(c, ref, digest, size, true, ret, err);
+}
+
+int
+reg_client_blob_unhashed(struct reg_client *c, const struct reg_ref *ref,
+			 const struct stv_digest *digest, uint64_t size,
+			 struct stv_in **ret, struct stv_err **err)
+{
+	return open_blob(c, ref, digest, size, false, ret, err);
+}
+
+const char *
+reg_client_blob_host(const struct stv_in *in)
+{
+	const struct blob_in *b = (const struct blob_in *)in;
+
+	return b->places.v[b->place].host;
 }

@@ -98,6 +98,21 @@ int reg_client_blob(struct reg_client *c, const struct reg_ref *ref,
 		    struct stv_in **ret, struct stv_err **err);
 
 /*
+ * reg_client_blob_unhashed(c, ref, digest, size, ret, err): the same, but the
+ * digest is the reader's to check, who hashes what it keeps anyway: nothing of
+ * it may count before (THREATS C08).  The size is checked here.
+ */
+int reg_client_blob_unhashed(struct reg_client *c, const struct reg_ref *ref,
+			     const struct stv_digest *digest, uint64_t size,
+			     struct stv_in **ret, struct stv_err **err);
+
+/*
+ * reg_client_blob_host(in): which of the places of ${in}, a stream of one of
+ * the two, sent what was read last.  Borrows from ${in}.
+ */
+const char *reg_client_blob_host(const struct stv_in *in);
+
+/*
  * reg_client_tags(c, ref, ret, err): all tags of the repository, appended to
  * ${ret} in the registry's order, page by page.
  * Errors: STV_E_NOT_FOUND (no such repository), STV_E_LIMIT, and those of

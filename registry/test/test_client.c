@@ -103,6 +103,41 @@ Test(client, bytes_that_are_others_are_refused)
 	}
 }
 
+/* Who checks the digest gets all bytes. */
+Test(client, a_digest_may_be_the_readers_to_check)
+{
+	struct stv_digest d = stv_digest_of(BLOB, strlen(BLOB));
+	stv_auto(stv_in) *in = NULL;
+	char text[20] = "";
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n"
+				"hello, Blob");
+	httpd_start(&r.server);
+	cr_assert_eq(reg_client_blob_unhashed(r.client, &r.ref, &d,
+					      strlen(BLOB), &in, &r.err),
+		     0);
+	cr_expect_str_eq(reg_client_blob_host(in), r.ref.domain);
+	cr_expect_eq(stv_in_read_full(in, text, sizeof(text), &r.err), 11);
+	cr_expect_str_eq(text, "hello, Blob");
+	stv_in_close(stv_steal(&in));
+	rig_close(&r);
+	/* How many they are is not. */
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		     "c\r\nhello, blob!\r\n0\r\n\r\n");
+	httpd_start(&r.server);
+	if (reg_client_blob_unhashed(r.client, &r.ref, &d, strlen(BLOB), &in,
+				     &r.err) == 0)
+		cr_expect_eq(stv_in_read_full(in, text, sizeof(text), &r.err),
+			     -1);
+	cr_expect_not_null(r.err);
+	stv_in_close(stv_steal(&in));
+	rig_close(&r);
+}
+
 Test(client, a_range_that_was_not_asked_for_is_refused)
 {
 	stv_auto_buf text = STV_BUF_INIT(100);
