@@ -93,12 +93,14 @@ bld_registry(struct bld_build *b, struct stv_err **err)
 
 /* Fetch it; the lock is let go of meanwhile. */
 static int
-pull(struct bld_build *b, const struct reg_ref *ref, struct bld_stage *shown,
-     const struct stv_platform *platform, struct cas_image *ret,
-     struct stv_err **err)
+pull(struct bld_build *b, const struct reg_ref *ref,
+     const struct bld_origin *from, const struct stv_platform *platform,
+     struct cas_image *ret, struct stv_err **err)
 {
+	struct bld_stage *shown = from->shown;
 	struct bld_pull_opts o = {.store = b->o->store,
 				  .platform = platform,
+				  .is_mounted = from->is_mounted,
 				  .on_bytes = shown != NULL ? on_bytes : NULL,
 				  .arg = shown};
 	struct bld_pulled pulled;
@@ -212,7 +214,7 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 		return not_here(from->reference, err);
 	stv_strs_add(&b->pulling, name);
 	stv_platform_host(&host);
-	r = pull(b, &ref, from->shown, want != NULL ? want : &host, ret, err);
+	r = pull(b, &ref, from, want != NULL ? want : &host, ret, err);
 	if (r < 0)
 		wrap_failure(b, from->reference, want, &ref, err);
 	stv_platform_fini(&host);

@@ -59,6 +59,7 @@ struct bld_origin {
 	/* BLD_BASE_IMAGE: for what; NULL: for the build's.  Borrowed. */
 	const struct stv_platform *platform;
 	struct bld_stage *shown; /* whose FROM shows that it is fetched */
+	bool is_mounted;	 /* a command will run upon it, or see it */
 	/*
 	 * BLD_BASE_CONTEXT, and a BLD_BASE_IMAGE that lies in an OCI layout:
 	 * which one.  Borrowed from the build.

@@ -208,6 +208,8 @@ fetch_base(struct bld_build *b, struct base *s, struct stv_err **err)
 	struct bld_pulled pulled;
 	int rc;
 
+	s->o.is_mounted =
+		b->lazy->step != NULL && b->lazy->step->node->kind == DF_RUN;
 	bld_unlock(b);
 	rc = bld_pull_finish(s->pulling, &pulled, err);
 	bld_lock(b);
@@ -244,17 +246,16 @@ receive(struct bld_build *b, const struct stv_digest *diff_id,
 	struct bld_cache_place *place, const struct oci_descriptor *blob,
 	struct stv_err **err)
 {
+	const struct lay_wanted want = {
+		.blob = &blob->digest, .diff_id = diff_id, .is_ahead = true};
 	stv_auto(stv_in) *in = NULL;
-	struct lay_result result;
-	struct stv_digest got;
-	uint64_t size;
+	struct lay_received got;
 
 	if (place->blob(place, blob, &in, err) < 0 ||
-	    lay_receive(b->o->store, in, diff_id, &result, &got, &size, err) <
-		    0)
+	    lay_receive(b->o->store, in, &want, &got, err) < 0)
 		return -1;
 	bld_lock(b);
-	bld_import_add_fetched(b->import, 1, size);
+	bld_import_add_fetched(b->import, 1, got.blob_size);
 	bld_unlock(b);
 	return 0;
 }

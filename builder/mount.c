@@ -57,6 +57,7 @@ bld_plan_mounts(struct bld_stage *st, struct bld_step *step,
 		if (r == 0 && m.from != NULL)
 			r = find_origin(st, m.from, f->value_span, &origin,
 					err);
+		origin.is_mounted = m.type == DF_MOUNT_BIND;
 		df_mount_fini(&m);
 		if (r < 0)
 			return -1;

@@ -11,17 +11,62 @@
 #include "core/err.h"
 #include "core/fsat.h"
 #include "core/mem.h"
+#include "core/vec.h"
 
 #include "builder/overlay.h"
+#include "builder/parallel.h"
 
 /* The directory that stands for "no layers at all"; never written to. */
 #define EMPTY_DIR "snapshots/empty"
+
+/* Layers that are unpacked at a time. */
+#define MAX_THREADS 4
+
+/* The directories of a chain, bottom first. */
+struct lowers {
+	struct cas_store *store;
+	const struct stv_digest *diff_ids;
+	size_t n;
+	char **names; /* NULL: not unpacked yet */
+	STV_VEC(size_t) missing;
+};
+
+static int
+unpack(void *arg, size_t i, struct stv_err **err)
+{
+	struct lowers *l = arg;
+	size_t no = l->missing.v[i];
+
+	if (lay_snapshot(l->store, l->diff_ids, no + 1, &l->names[no], err) < 0)
+		return stv_wrap(err, "unpacking layer %zu of %zu", no + 1,
+				l->n);
+	return 0;
+}
+
+/* What is not there is unpacked by several threads. */
+static int
+find_or_unpack(struct lowers *l, struct stv_err **err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		int r = lay_snapshot_find(l->store, l->diff_ids, i + 1,
+					  &l->names[i], err);
+
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			*stv_vec_push(&l->missing) = i;
+	}
+	return bld_parallel(l->missing.len, MAX_THREADS, unpack, l, err);
+}
 
 /* The directories of the chain, topmost first. */
 static int
 add_lowers(struct bld_overlay *o, const struct stv_digest *diff_ids, size_t n,
 	   struct stv_err **err)
 {
+	struct lowers l = {.store = o->store, .diff_ids = diff_ids, .n = n};
+	int r;
+
 	if (n == 0) {
 		if (stv_fsat_mkdirs(cas_store_rootfd(o->store), EMPTY_DIR, 0755,
 				    err) < 0)
@@ -29,15 +74,14 @@ add_lowers(struct bld_overlay *o, const struct stv_digest *diff_ids, size_t n,
 		stv_strs_add(&o->lowers, EMPTY_DIR);
 		return 0;
 	}
-	for (size_t i = n; i > 0; i--) {
-		char *name = NULL;
-
-		if (lay_snapshot(o->store, diff_ids, i, &name, err) < 0)
-			return stv_wrap(err, "unpacking layer %zu of %zu", i,
-					n);
-		stv_strs_take(&o->lowers, name);
-	}
-	return 0;
+	l.names = stv_xcalloc(n, sizeof(l.names[0]));
+	r = find_or_unpack(&l, err);
+	for (size_t i = n; i > 0; i--)
+		if (l.names[i - 1] != NULL)
+			stv_strs_take(&o->lowers, l.names[i - 1]);
+	stv_vec_fini(&l.missing);
+	free(l.names);
+	return r;
 }
 
 /* The upper directory is what "/" looks like: it gets the root's attributes. */

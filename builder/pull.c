@@ -34,6 +34,7 @@ struct bld_pulling {
 	STV_VEC(struct stv_digest) blobs; /* what the image keeps alive */
 	struct oci_manifest *manifest;
 	struct oci_config *config;
+	struct lay_loose **loose; /* of each layer, until it is in its place */
 
 	pthread_mutex_t lock; /* over ->done, the listener and what follows */
 	uint64_t now;	      /* bytes of layers that are here */
@@ -253,12 +254,6 @@ has_layer(struct bld_pulling *p, const struct oci_descriptor *d,
 	return r == 1;
 }
 
-/* What a layer became. */
-struct received {
-	struct lay_result result;
-	uint64_t size;
-};
-
 /*
  * What cannot be unpacked may not be what was asked for: then that is the
  * reason, and it is known at the blob's end only.
@@ -283,27 +278,42 @@ blame_blob(struct stv_in *in, struct stv_err **err)
 	stv_err_free(why);
 }
 
-/* A layer from its first byte into the store. */
+/*
+ * A layer from its first byte into the store.  With ${is_checked} the stream
+ * itself knows its digest, so that it can be blamed; else the store hashes it.
+ */
 static int
 receive_layer(struct bld_pulling *p, size_t i, struct watch_in *w,
-	      struct received *ret, struct stv_err **err)
+	      bool is_checked, struct lay_received *ret, struct stv_err **err)
 {
 	const struct oci_descriptor *d = w->d;
-	struct stv_digest blob;
-	int rc;
+	const struct lay_wanted want = {.blob = &d->digest,
+					.diff_id = &p->config->diff_ids[i],
+					.is_ahead = true,
+					.is_mounted = p->o->is_mounted};
+	int rc = (is_checked ? reg_client_blob : reg_client_blob_unhashed)(
+		p->o->client, p->ref, &d->digest, d->size, &w->under, err);
 
-	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size,
-			    &w->under, err) < 0)
-		return -1;
-	rc = lay_receive(p->o->store, &w->base, &p->config->diff_ids[i],
-			 &ret->result, &blob, &ret->size, err);
 	if (rc < 0)
+		return -1;
+	rc = lay_receive(p->o->store, &w->base, &want, ret, err);
+	if (rc < 0 && is_checked)
 		blame_blob(w->under, err);
+	if (rc < 0)
+		stv_wrap(err, "unpacking layer %zu of %zu, which came from %s",
+			 i + 1, p->manifest->n_layers,
+			 reg_client_blob_host(w->under));
 	stv_in_close(w->under);
 	w->under = NULL;
-	return rc < 0 ? stv_wrap(err, "unpacking layer %zu of %zu", i + 1,
-				 p->manifest->n_layers)
-		      : 0;
+	return rc;
+}
+
+/* Bytes that may be others than those that were asked for. */
+static bool
+is_doubtful(const struct stv_err *e)
+{
+	return stv_err_code(e) == STV_E_DIGEST ||
+	       stv_err_code(e) == STV_E_INPUT;
 }
 
 static int
@@ -312,7 +322,7 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 	struct bld_pulling *p = arg;
 	const struct oci_descriptor *d = &p->manifest->layers[i];
 	struct watch_in w = {.base = {.read = watch_read}, .pull = p, .d = d};
-	struct received got;
+	struct lay_received got;
 	struct cas_layer have;
 	int rc;
 
@@ -322,19 +332,40 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 		return 0;
 	}
 	tell(p, BLD_PULL_LAYER_STARTED, d, 0, 0);
-	rc = receive_layer(p, i, &w, &got, err);
+	rc = receive_layer(p, i, &w, false, &got, err);
 	/* The pieces of one that broke off may not belong together (THREATS
 	 * C16): once more, from the beginning. */
-	if (rc < 0 && stv_err_code(*err) == STV_E_DIGEST) {
+	if (rc < 0 && is_doubtful(*err)) {
 		stv_err_clear(err);
 		tell(p, BLD_PULL_LAYER_MOVED, d, 0, 0 - w.told);
 		w.now = w.told = 0;
-		rc = receive_layer(p, i, &w, &got, err);
+		rc = receive_layer(p, i, &w, true, &got, err);
 	}
 	if (rc < 0)
 		return -1;
-	add_sizes(p, got.result.size, got.size);
+	add_sizes(p, got.layer.size, got.blob_size);
+	p->loose[i] = got.loose;
 	tell(p, BLD_PULL_LAYER_DONE, d, d->size, w.now - w.told);
+	return 0;
+}
+
+/*
+ * A layer becomes a directory when all below it are here.  Where that fails,
+ * the step that mounts it tries once more and says why.
+ */
+static int
+place_layer(void *arg, size_t i, struct stv_err **err)
+{
+	struct bld_pulling *p = arg;
+	struct stv_err *ignored = NULL;
+
+	(void)err;
+	if (p->loose[i] == NULL)
+		return 0;
+	if (lay_snapshot_loose(p->o->store, p->config->diff_ids, i + 1,
+			       p->loose[i], &ignored) < 0)
+		stv_err_free(ignored);
+	lay_loose_free(stv_steal(&p->loose[i]));
 	return 0;
 }
 
@@ -345,7 +376,9 @@ read_layers(struct bld_pulling *p, struct stv_err **err)
 
 	for (size_t i = 0; i < p->manifest->n_layers; i++)
 		p->total += p->manifest->layers[i].size;
-	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0)
+	p->loose = stv_xcalloc(p->manifest->n_layers + 1, sizeof(p->loose[0]));
+	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0 ||
+	    bld_parallel(p->manifest->n_layers, n, place_layer, p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->manifest->n_layers; i++)
 		*stv_vec_push(&p->blobs) = p->manifest->layers[i].digest;
@@ -470,6 +503,9 @@ bld_pull_close(struct bld_pulling *p)
 	if (p == NULL)
 		return;
 	(void)pthread_mutex_destroy(&p->lock);
+	for (size_t i = 0; p->loose != NULL && i < p->manifest->n_layers; i++)
+		lay_loose_free(p->loose[i]);
+	free(p->loose);
 	stv_vec_fini(&p->blobs);
 	oci_manifest_free(p->manifest);
 	oci_config_free(p->config);

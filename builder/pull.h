@@ -38,6 +38,7 @@ struct bld_pull_opts {
 	const struct stv_platform *platform;
 	bool must_match;     /* another platform's image is an error */
 	unsigned n_parallel; /* layers at a time; 0: 4 */
+	bool is_mounted;     /* soon: layers are unpacked while they arrive */
 	void (*on_layer)(void *arg, enum bld_pull_moment m,
 			 const struct stv_digest *blob, uint64_t now,
 			 uint64_t size);

@@ -397,6 +397,24 @@ scratch_config(const struct bld_stage *st)
 	return c;
 }
 
+/* Does a stage that is needed run a command upon the base of this one? */
+static bool
+runs_upon(const struct bld_stage *st)
+{
+	const struct bld_build *b = st->b;
+
+	for (size_t i = 0; i < b->stages.len; i++) {
+		const struct bld_stage *s = b->stages.v[i], *root = s;
+
+		while (root->base.kind == BLD_BASE_STAGE)
+			root = b->stages.v[root->base.stage];
+		for (size_t k = 0; root == st && k < s->steps.len; k++)
+			if (s->is_needed && s->steps.v[k].node->kind == DF_RUN)
+				return true;
+	}
+	return false;
+}
+
 /* What a stage begins with. */
 static int
 begin_stage(struct bld_stage *st, struct stv_err **err)
@@ -416,6 +434,7 @@ begin_stage(struct bld_stage *st, struct stv_err **err)
 	case BLD_BASE_IMAGE:
 		st->base.platform = st->has_platform ? &st->platform : NULL;
 		st->base.shown = st;
+		st->base.is_mounted = runs_upon(st);
 		if (bld_base_load(b, &st->base, &st->config, err) < 0)
 			return stv_err_at(*err, st->from->args[0].span);
 		st->created = st->config->created == NULL

@@ -104,16 +104,14 @@ cas_import(struct cas_store *s, struct stv_in *in, struct oci_config *config,
 	   struct stv_err **err)
 {
 	stv_auto(cas_lease) *lease = NULL;
-	struct lay_result layer;
-	struct stv_digest blob;
-	uint64_t size = 0;
+	struct lay_received got;
 
 	if (cas_lease_take(s, &lease, err) < 0 ||
-	    lay_receive(s, in, NULL, &layer, &blob, &size, err) < 0)
+	    lay_receive(s, in, NULL, &got, err) < 0)
 		return -1;
 	free(config->diff_ids);
 	config->diff_ids = NULL;
 	config->n_diff_ids = 0;
-	oci_config_add_diff_id(config, &layer.diff_id);
+	oci_config_add_diff_id(config, &got.layer.diff_id);
 	return cas_commit_image(s, config, tags, ret, err);
 }

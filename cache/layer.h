@@ -111,21 +111,42 @@ int lay_changes_pack(struct lay_changes *c, struct lay_result *ret,
 /* lay_changes_free(c): NULL is ok. */
 void lay_changes_free(struct lay_changes *c);
 
+/* The files of a layer that came loose, for lay_snapshot_loose(). */
+struct lay_loose;
+
+/* What a layer from outside has to be, and how it is taken. */
+struct lay_wanted {
+	const struct stv_digest *blob; /* of the bytes that come; NULL: any */
+	const struct stv_digest *diff_id; /* NULL: any */
+	bool is_ahead;	 /* a thread reads and decompresses: stv_in_ahead() */
+	bool is_mounted; /* soon, so its files are written while it arrives */
+};
+
+/* What it is. */
+struct lay_received {
+	struct lay_result layer;
+	struct stv_digest blob; /* the bytes as they came */
+	uint64_t blob_size;
+	/* The caller's, lay_loose_free(); NULL where there are none. */
+	struct lay_loose *loose;
+};
+
 /*
- * lay_receive(store, in, want_diff_id, keep_blob, ret, err): take a layer from
- * outside as it arrives: tar, or tar compressed by gzip, zstd, xz or bzip2 (by
- * content).  One pass: it is checked (every bound and rule of THREATS 1.2),
- * stored byte for byte as received, its table of contents is made, its diff ID
- * computed and compared with ${want_diff_id} if that is not NULL.
- * *ret_blob gets digest and *ret_blob_size the size of the bytes received.
+ * lay_receive(store, in, want, ret, err): take a layer from outside as it
+ * arrives: tar, or tar compressed by gzip, zstd, xz or bzip2 (by content).  One
+ * pass: it is checked (every bound and rule of THREATS 1.2), stored byte for
+ * byte as received, its table of contents is made, and both its digests are
+ * computed and compared with ${want}, which may be NULL.
  *
  * Errors: STV_E_INPUT (hostile or truncated), STV_E_LIMIT, STV_E_DIGEST,
  *         STV_E_IO; then nothing is visible.
  */
 int lay_receive(struct cas_store *store, struct stv_in *in,
-		const struct stv_digest *want_diff_id, struct lay_result *ret,
-		struct stv_digest *ret_blob, uint64_t *ret_blob_size,
+		const struct lay_wanted *want, struct lay_received *ret,
 		struct stv_err **err);
+
+/* lay_loose_free(l): remove those that are left.  NULL is ok. */
+void lay_loose_free(struct lay_loose *l);
 
 /*
  * lay_open_tar(store, diff_id, ret, ret_size, err): the uncompressed tar of a
@@ -144,6 +165,23 @@ int lay_open_tar(struct cas_store *store, const struct stv_digest *diff_id,
  */
 int lay_snapshot(struct cas_store *store, const struct stv_digest *diff_ids,
 		 size_t n, char **ret_name, struct stv_err **err);
+
+/*
+ * lay_snapshot_find(store, diff_ids, n, ret_name, err): the same where it is
+ * unpacked already: 1 and *ret_name, or 0.
+ */
+int lay_snapshot_find(struct cas_store *store,
+		      const struct stv_digest *diff_ids, size_t n,
+		      char **ret_name, struct stv_err **err);
+
+/*
+ * lay_snapshot_loose(store, diff_ids, n, loose, err): as lay_snapshot(), from
+ * the files that came with lay_receive(); the layers below are in the store by
+ * now.  What is left of ${loose} is the caller's.
+ */
+int lay_snapshot_loose(struct cas_store *store,
+		       const struct stv_digest *diff_ids, size_t n,
+		       const struct lay_loose *loose, struct stv_err **err);
 
 /*
  * lay_snapshot_adopt(store, diff_ids, n, upper_name, err): the packed upper
@@ -177,5 +215,6 @@ int lay_extract(struct cas_store *store, struct stv_in *in, int dirfd,
 
 STV_DEFINE_CLEANUP(lay_writer, lay_writer_close);
 STV_DEFINE_CLEANUP(lay_changes, lay_changes_free);
+STV_DEFINE_CLEANUP(lay_loose, lay_loose_free);
 
 #endif /* STAVE_CACHE_LAYER_H */

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,7 @@
 #include "cache/layer.h"
 #include "cache/layer_apply.h"
 #include "cache/layer_internal.h"
+#include "cache/layer_loose.h"
 #include "cache/meta.h"
 #include "cache/store.h"
 #include "cache/toc.h"
@@ -41,11 +43,13 @@ struct apply {
 	const struct lay_toc *toc;
 	const size_t *places; /* of each entry; NULL: its own */
 	struct lay_view *below;
+	const struct lay_loose *loose; /* NULL: the content is in the tar */
 	bool is_merge;
 	int rootfd;
 	char *dir; /* the directory last used, and its descriptor */
 	int dirfd;
 	struct stv_strs implied; /* directories that the table does not list */
+	struct stv_in *tar;	 /* what ->src.in stands on */
 	struct apply_source src;
 	size_t *files; /* entries with content in one piece, by offset */
 	size_t n_files;
@@ -366,7 +370,23 @@ put_link(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 	return 0;
 }
 
-/* Everything but the files: directories before what is in them. */
+/* The file is there, under another name. */
+static int
+move_loose(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	char loose[LAY_LOOSE_NAME];
+	const char *name;
+	int fd;
+
+	if (open_parent(a, e->path, &fd, &name, err) < 0)
+		return -1;
+	if (renameat(lay_loose_fd(a->loose), lay_loose_name(e, loose), fd,
+		     name) < 0)
+		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
+	return 0;
+}
+
+/* Everything but files of the tar: directories before what is in them. */
 static int
 put_skeleton(struct apply *a, struct stv_err **err)
 {
@@ -394,7 +414,9 @@ put_skeleton(struct apply *a, struct stv_err **err)
 			r = put_opaque(a, &e, err);
 			break;
 		case LAY_FILE:
-			if (e.is_sparse)
+			if (a->loose != NULL)
+				r = move_loose(a, &e, err);
+			else if (e.is_sparse)
 				a->sparse[a->n_sparse++] = i;
 			else
 				a->files[a->n_files++] = i;
@@ -556,7 +578,11 @@ open_source(struct apply *a, struct stv_err **err)
 	if (r == 1 && stv_digest_equal(&layer.blob, a->diff_id))
 		return cas_blob_open(a->store, &layer.blob, &a->src.fd, NULL,
 				     err);
-	return lay_open_tar(a->store, a->diff_id, &a->src.in, NULL, err);
+	if (lay_open_tar(a->store, a->diff_id, &a->tar, NULL, err) < 0)
+		return -1;
+	/* One thread decompresses, one makes files. */
+	a->src.in = stv_in_ahead(a->tar);
+	return 0;
 }
 
 static int
@@ -574,6 +600,7 @@ apply(struct apply *a, struct stv_err **err)
 	forget_dir(a);
 	stv_strs_clear(&a->implied);
 	stv_in_close(a->src.in);
+	stv_in_close(a->tar);
 	stv_close_p(&a->src.fd);
 	free(a->src.buf);
 	free(a->files);
@@ -583,14 +610,15 @@ apply(struct apply *a, struct stv_err **err)
 
 int
 lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
-	  const struct lay_toc *toc, struct lay_view *below, int rootfd,
-	  struct stv_err **err)
+	  const struct lay_toc *toc, struct lay_view *below,
+	  const struct lay_loose *loose, int rootfd, struct stv_err **err)
 {
 	struct apply a = {.store = store,
 			  .diff_id = diff_id,
 			  .tar_fd = -1,
 			  .toc = toc,
 			  .below = below,
+			  .loose = loose,
 			  .rootfd = rootfd};
 
 	return apply(&a, err);

@@ -57,7 +57,7 @@ read_toc(struct stv_in *tar, struct lay_toc **ret, struct stv_err **err)
 	stv_auto_buf text = STV_BUF_INIT(SIZE_MAX / 2);
 	size_t n;
 
-	if (lay_read_tar(tar, b, err) < 0 ||
+	if (lay_read_tar(tar, b, NULL, err) < 0 ||
 	    lay_toc_builder_render(b, &text, err) < 0)
 		return -1;
 	n = text.len;

@@ -17,12 +17,14 @@
 #include "core/vec.h"
 
 #include "cache/layer_internal.h"
+#include "cache/layer_loose.h"
 #include "cache/toc.h"
 
 /* A tar being read into a table. */
 struct reader {
 	struct stv_archive *archive;
 	struct lay_toc_builder *toc;
+	struct lay_loose *loose;
 	struct stv_hash *hash;
 	STV_VEC(struct lay_xattr) xattrs;
 };
@@ -188,16 +190,20 @@ set_xattrs(struct reader *r, const struct stv_archive_entry *a,
 	return 0;
 }
 
-/* The content's digest; holes count as the zeros that they are. */
+/*
+ * The content's digest, in which holes count as the zeros that they are; and
+ * the content among the loose files.
+ */
 static int
-hash_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
+read_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
 {
 	static const char zeros[(size_t)64 << 10];
 	struct stv_archive_block b = {0};
 	uint64_t at = 0;
 	int more;
 
-	do {
+	lay_loose_begin(r->loose, e);
+	for (;;) {
 		uint64_t until;
 
 		more = stv_archive_read(r->archive, &b, err);
@@ -214,11 +220,14 @@ hash_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
 			stv_hash_add(r->hash, zeros, n);
 			at += n;
 		}
-		if (more == 1)
-			stv_hash_add(r->hash, b.p, b.n);
-		at += more == 1 ? b.n : 0;
-	} while (more == 1);
+		if (more == 0)
+			break;
+		stv_hash_add(r->hash, b.p, b.n);
+		lay_loose_write(r->loose, b.p, b.n, b.offset);
+		at += b.n;
+	}
 	e->digest = stv_hash_end(r->hash);
+	lay_loose_end(r->loose, e);
 	return 0;
 }
 
@@ -268,7 +277,7 @@ read_entry(struct reader *r, const struct stv_archive_entry *a,
 		e->size = a->size;
 		e->offset = a->offset;
 		e->is_sparse = a->is_sparse;
-		if (hash_content(r, e, err) < 0)
+		if (read_content(r, e, err) < 0)
 			return -1;
 	}
 	return lay_toc_builder_add(r->toc, e, err);
@@ -303,9 +312,9 @@ read_any(struct reader *r, const struct stv_archive_entry *a,
 
 int
 lay_read_tar(struct stv_in *tar, struct lay_toc_builder *b,
-	     struct stv_err **err)
+	     struct lay_loose *loose, struct stv_err **err)
 {
-	struct reader r = {.toc = b};
+	struct reader r = {.toc = b, .loose = loose};
 	struct stv_archive_entry a;
 	int more;
 

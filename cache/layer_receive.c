@@ -11,6 +11,7 @@
 
 #include "cache/blob.h"
 #include "cache/layer_internal.h"
+#include "cache/layer_loose.h"
 #include "cache/meta.h"
 #include "cache/store.h"
 #include "cache/toc.h"
@@ -54,22 +55,29 @@ media_type_of(enum stv_codec codec)
 	return OCI_MT_LAYER;
 }
 
-/* Decompress, check, hash, and make the table, in one pass over ${in}. */
+/*
+ * Decompress, check, hash, and make the table and the loose files, in one pass
+ * over ${in}.
+ */
 static int
-read_layer(struct stv_in *in, struct lay_toc_builder *toc,
-	   struct cas_layer *layer, struct stv_err **err)
+read_layer(struct stv_in *in, bool is_ahead, struct lay_toc_builder *toc,
+	   struct lay_loose *loose, struct cas_layer *layer,
+	   struct stv_err **err)
 {
 	enum stv_codec codec;
 	stv_auto(stv_in) *plain = NULL;
 	stv_auto(stv_in) *limited = NULL;
 	stv_auto(stv_in) *hashed = NULL;
+	stv_auto(stv_in) *ahead = NULL;
 
 	plain = stv_in_decode(in, &codec, err);
 	if (plain == NULL)
 		return -1;
 	limited = stv_in_limit(plain, STV_MAX_LAYER, "the layer");
 	hashed = stv_in_hash(limited);
-	if (lay_read_tar(hashed, toc, err) < 0)
+	if (is_ahead)
+		ahead = stv_in_ahead(hashed);
+	if (lay_read_tar(is_ahead ? ahead : hashed, toc, loose, err) < 0)
 		return -1;
 	layer->diff_id = stv_in_hash_end(hashed, &layer->tar_size);
 	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s",
@@ -93,32 +101,37 @@ check_diff_id(const struct stv_digest *got, const struct stv_digest *want,
 
 int
 lay_receive(struct cas_store *store, struct stv_in *in,
-	    const struct stv_digest *want_diff_id, struct lay_result *ret,
-	    struct stv_digest *ret_blob, uint64_t *ret_blob_size,
+	    const struct lay_wanted *want, struct lay_received *ret,
 	    struct stv_err **err)
 {
+	static const struct lay_wanted anything;
 	stv_auto(cas_writer) *blob = NULL;
 	stv_auto(lay_toc_builder) *toc = lay_toc_builder_new();
+	stv_auto(lay_loose) *loose = NULL;
 	struct tee tee = {.in = {tee_read, NULL}, .under = in};
 	struct cas_layer layer = {.blob_size = 0};
 
+	if (want == NULL)
+		want = &anything;
 	if (cas_writer_open(store, STV_MAX_LAYER, &blob, err) < 0)
 		return -1;
 	tee.blob = blob;
-	if (read_layer(&tee.in, toc, &layer, err) < 0 ||
-	    check_diff_id(&layer.diff_id, want_diff_id, err) < 0)
+	if (want->is_mounted)
+		loose = lay_loose_new(store);
+	if (read_layer(&tee.in, want->is_ahead, toc, loose, &layer, err) < 0 ||
+	    check_diff_id(&layer.diff_id, want->diff_id, err) < 0)
 		return -1;
 	layer.blob_size = cas_writer_size(blob);
 	if (lay_toc_builder_save(toc, store, &layer.diff_id, err) < 0 ||
-	    cas_writer_commit(blob, NULL, &layer.blob, err) < 0 ||
+	    cas_writer_commit(blob, want->blob, &layer.blob, err) < 0 ||
 	    cas_layer_put(store, &layer, err) < 0)
 		return -1;
-	*ret = (struct lay_result){layer.diff_id, layer.tar_size,
-				   lay_toc_builder_len(toc)};
-	if (ret_blob != NULL)
-		*ret_blob = layer.blob;
-	if (ret_blob_size != NULL)
-		*ret_blob_size = layer.blob_size;
+	*ret = (struct lay_received){.layer = {layer.diff_id, layer.tar_size,
+					       lay_toc_builder_len(toc)},
+				     .blob = layer.blob,
+				     .blob_size = layer.blob_size};
+	if (loose != NULL && lay_loose_is_whole(loose))
+		ret->loose = stv_steal(&loose);
 	return 0;
 }
 
@@ -198,7 +211,7 @@ lay_toc_rebuild(struct cas_store *store, const struct stv_digest *diff_id,
 	if (lay_open_tar(store, diff_id, &tar, NULL, err) < 0)
 		return -1;
 	hashed = stv_in_hash(tar);
-	if (lay_read_tar(hashed, toc, err) < 0)
+	if (lay_read_tar(hashed, toc, NULL, err) < 0)
 		return stv_wrap(err, "reading a layer of the store");
 	got = stv_in_hash_end(hashed, NULL);
 	if (!stv_digest_equal(&got, diff_id))

@@ -193,12 +193,14 @@ static int
 take_layer(struct cas_store *s, struct stv_in *in, struct load_file *f,
 	   struct stv_err **err)
 {
-	struct lay_result got;
+	struct lay_received got;
 
-	if (lay_receive(s, in, NULL, &got, &f->blob, &f->blob_size, err) < 0)
+	if (lay_receive(s, in, NULL, &got, err) < 0)
 		return stv_wrap(err, "reading '%s' of the archive", f->name);
-	f->diff_id = got.diff_id;
-	f->tar_size = got.size;
+	f->blob = got.blob;
+	f->blob_size = got.blob_size;
+	f->diff_id = got.layer.diff_id;
+	f->tar_size = got.layer.size;
 	return 0;
 }
 

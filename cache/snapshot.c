@@ -172,15 +172,18 @@ set_root(const struct snap *s, int fd, struct stv_err **err)
 	return lay_apply_set_dir(fd, "", &e, err);
 }
 
+/* ${loose}: its files are here already; NULL: they are in the blob. */
 static int
-snap_make(const struct snap *s, struct stv_err **err)
+snap_make(const struct snap *s, const struct lay_loose *loose,
+	  struct stv_err **err)
 {
 	stv_auto_free char *tmp = NULL;
 	stv_auto_fd fd = -1;
 
 	if (cas_store_tmpdir(s->store, &tmp, &fd, err) < 0)
 		return -1;
-	if (lay_apply(s->store, s->diff_id, s->toc, s->below, fd, err) < 0 ||
+	if (lay_apply(s->store, s->diff_id, s->toc, s->below, loose, fd, err) <
+		    0 ||
 	    set_root(s, fd, err) < 0 || snap_place(s, tmp, err) < 0) {
 		struct stv_err *ignored = NULL;
 
@@ -192,21 +195,52 @@ snap_make(const struct snap *s, struct stv_err **err)
 	return 0;
 }
 
+/* Make it, unless it is there or another process makes it. */
+static int
+snap_ensure(struct snap *s, const struct lay_loose *loose, struct stv_err **err)
+{
+	int r = snap_is_valid(s) ? 0 : snap_lock(s, err);
+
+	return r == 1 ? snap_make(s, loose, err) : r;
+}
+
 int
 lay_snapshot(struct cas_store *store, const struct stv_digest *diff_ids,
 	     size_t n, char **ret_name, struct stv_err **err)
 {
 	STV_CLEANUP(snap_fini) struct snap s = {.lock = -1};
-	int r = 0;
+
+	if (snap_init(&s, store, diff_ids, n, err) < 0 ||
+	    snap_ensure(&s, NULL, err) < 0)
+		return -1;
+	*ret_name = stv_xstrdup(s.name);
+	return 0;
+}
+
+int
+lay_snapshot_find(struct cas_store *store, const struct stv_digest *diff_ids,
+		  size_t n, char **ret_name, struct stv_err **err)
+{
+	STV_CLEANUP(snap_fini) struct snap s = {.lock = -1};
 
 	if (snap_init(&s, store, diff_ids, n, err) < 0)
 		return -1;
 	if (!snap_is_valid(&s))
-		r = snap_lock(&s, err);
-	if (r < 0 || (r == 1 && snap_make(&s, err) < 0))
-		return -1;
+		return 0;
 	*ret_name = stv_xstrdup(s.name);
-	return 0;
+	return 1;
+}
+
+int
+lay_snapshot_loose(struct cas_store *store, const struct stv_digest *diff_ids,
+		   size_t n, const struct lay_loose *loose,
+		   struct stv_err **err)
+{
+	STV_CLEANUP(snap_fini) struct snap s = {.lock = -1};
+
+	if (snap_init(&s, store, diff_ids, n, err) < 0)
+		return -1;
+	return snap_ensure(&s, loose, err);
 }
 
 int

@@ -149,16 +149,21 @@ static int
 read_bytes(struct lay_view *v, size_t layer, const struct lay_entry *e,
 	   void *buf, struct stv_err **err)
 {
-	const struct stv_digest *diff_id = &lay_view_diff_ids(v)[layer];
+	struct cas_store *store = lay_view_store(v);
+	const struct stv_digest *diff_ids = lay_view_diff_ids(v);
+	stv_auto_free char *name = NULL;
 	stv_auto_fd fd = -1;
-	int r = open_in_blob(lay_view_store(v), diff_id, e, &fd, err);
+	int r = open_in_blob(store, &diff_ids[layer], e, &fd, err);
 
 	if (r < 0)
 		return -1;
 	if (r == 1)
 		return read_from_fd(fd, e->offset, e->path, buf, e->size, err);
-	if (!e->is_sparse)
-		return read_from_tar(lay_view_store(v), diff_id, e, buf, err);
+	r = lay_snapshot_find(store, diff_ids, layer + 1, &name, err);
+	if (r < 0)
+		return -1;
+	if (r == 0 && !e->is_sparse)
+		return read_from_tar(store, &diff_ids[layer], e, buf, err);
 	if (open_in_snapshot(v, layer, e->path, &fd, err) < 0)
 		return -1;
 	return read_from_fd(fd, 0, e->path, buf, e->size, err);

@@ -81,7 +81,7 @@ read_toc(const struct stv_buf *tar)
 	struct lay_toc *t = NULL;
 	size_t n;
 
-	if (lay_read_tar(in, b, &err) == 0 &&
+	if (lay_read_tar(in, b, NULL, &err) == 0 &&
 	    lay_toc_builder_render(b, &file, &err) == 0) {
 		n = file.len;
 		expect(lay_toc_load(stv_buf_take(&file), n, &t, &err) == 0);

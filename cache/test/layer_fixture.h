@@ -166,12 +166,10 @@ t_receive(struct cas_store *s, const struct stv_buf *b, struct stv_digest *id,
 {
 	struct stv_in *in = stv_in_mem(b->data, b->len);
 	struct stv_err *err = NULL;
-	struct lay_result res = {.size = 0};
-	struct stv_digest blob;
-	uint64_t size;
+	struct lay_received res = {.loose = NULL};
 	int code = -1;
 
-	if (lay_receive(s, in, NULL, &res, &blob, &size, &err) < 0) {
+	if (lay_receive(s, in, NULL, &res, &err) < 0) {
 		code = (int)stv_err_code(err);
 		if (why != NULL)
 			(void)snprintf(why, 256, "%s",
@@ -179,7 +177,7 @@ t_receive(struct cas_store *s, const struct stv_buf *b, struct stv_digest *id,
 	} else {
 		cr_assert_null(err);
 		if (id != NULL)
-			*id = res.diff_id;
+			*id = res.layer.diff_id;
 	}
 	stv_err_free(err);
 	stv_in_close(in);

@@ -444,16 +444,16 @@ Test(layer_receive, refuses_a_wrong_diff_id)
 	char *dir = scratch_dir();
 	struct cas_store *s = scratch_open(dir);
 	stv_auto_buf b = T_BUF;
-	struct stv_digest want = stv_digest_of("no", 2), blob;
+	struct stv_digest want = stv_digest_of("no", 2);
+	const struct lay_wanted wanted = {.diff_id = &want};
 	struct stv_err *err = NULL;
 	struct stv_in *in;
-	struct lay_result res;
-	uint64_t size;
+	struct lay_received res;
 
 	t_file(&b, "a", "x");
 	t_end(&b);
 	in = stv_in_mem(b.data, b.len);
-	cr_assert_eq(lay_receive(s, in, &want, &res, &blob, &size, &err), -1);
+	cr_assert_eq(lay_receive(s, in, &wanted, &res, &err), -1);
 	cr_assert_eq(stv_err_code(err), STV_E_DIGEST);
 	want = stv_digest_of(b.data, b.len);
 	cr_assert_not(cas_blob_has(s, &want));

@@ -135,15 +135,14 @@ carry(struct cas_store *from, struct cas_store *to, const struct stv_digest *id)
 	stv_auto_buf z = T_BUF;
 	struct stv_sink *end = stv_sink_buf(&z, "test");
 	struct stv_sink *gz = stv_sink_gzip(end, false);
-	struct lay_result res;
-	struct stv_digest blob;
-	uint64_t size;
+	const struct lay_wanted want = {.diff_id = id, .is_ahead = true};
+	struct lay_received res;
 
 	ok(lay_open_tar(from, id, &tar, NULL, &err), err);
 	ok(stv_copy(tar, gz, NULL, &err), err);
 	ok(stv_codec_end(gz, &err), err);
 	in = stv_in_mem(z.data, z.len);
-	ok(lay_receive(to, in, id, &res, &blob, &size, &err), err);
+	ok(lay_receive(to, in, &want, &res, &err), err);
 	stv_in_close(in);
 	stv_in_close(tar);
 	stv_sink_close(gz);
