@@ -71,6 +71,21 @@ prepare_save() {
 run_save() { "$@" "$STAVE" save -o "$E2E_TMP/x.tar" busybox; }
 result_save() { sha256sum <"$E2E_TMP/x.tar"; }
 
+# FROM a registry, whose layers are unpacked while they arrive.
+prepare_from() { :; }
+run_from() { "$@" "$STAVE" build -q -t y "$E2E_TMP/from"; }
+result_from() { "$STAVE" images --no-trunc -q y; }
+
+push_base() {
+    local STAVE_ROOT=$E2E_TMP/pushed
+    export STAVE_ROOT
+    cp -a "$E2E_TMP/pristine" "$STAVE_ROOT"
+    "$STAVE" build -q -t "$E2E_REGISTRY/base" "$E2E_TMP/context" >/dev/null
+    "$STAVE" push -q "$E2E_REGISTRY/base"
+    mkdir "$E2E_TMP/from"
+    printf 'FROM %s/base\nRUN rm /d/two\n' "$E2E_REGISTRY" >"$E2E_TMP/from/Dockerfile"
+}
+
 KILLED=()
 
 # How a store that went through a kill has to be. Prints what is wrong.
@@ -166,6 +181,9 @@ sweep build 40 37
 sweep import 6
 sweep prune 8
 sweep save 4
+e2e_start_registry
+push_base
+sweep from 12
 check_tag 6
 check_cgroups
 finish

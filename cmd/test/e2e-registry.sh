@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # e2e-registry.sh: pull, push, login, logout and FROM against docker-registry: plain, with TLS and a private authority,
 # with passwords, and with tokens.
-# packages: docker-registry busybox-static python3 perl openssl jq curl skopeo util-linux
+# packages: docker-registry busybox-static python3 perl openssl jq curl skopeo util-linux strace
 # Each case is a subshell of its own; the dollars of crypt's salt are its own.
 # shellcheck disable=SC2030,SC2031,SC2016
 set -euo pipefail
@@ -130,6 +130,40 @@ from_mirror() {
     e2e_has 'its place' "$E2E_ERR" 'Dockerfile:1'
 }
 
+# opened FILE: how often the image's layers were opened for reading, by strace's FILE.
+opened() {
+    local layer n=0
+    for layer in "$STAVE_ROOT"/blobs/sha256/*; do
+        [ "$(head -c 2 "$layer" | od -An -tx1 | tr -d ' ')" = 1f8b ] || continue
+        n=$((n + $(grep -c "\"${layer##*/}\", O_RDONLY" "$1" || true)))
+    done
+    echo "$n"
+}
+
+# What a RUN mounts is unpacked while it arrives: its layers are not read again. Of a pull they are.
+one_pass() {
+    local r=$PLAIN
+    [ "$(id -u)" -eq 0 ] || e2e_skip 'needs root'
+    e2e_import busybox
+    mkdir ctx run only
+    printf 'FROM busybox\nRUN mkdir -p /d/e && echo 1 >/d/e/f && ln /d/e/f /d/g\nRUN rm /d/g && ln -s /d/e /d/l\n' >ctx/Dockerfile
+    "$STAVE" build -q -t "$r/once/t:1" ctx >/dev/null
+    "$STAVE" push -q "$r/once/t:1"
+    printf 'FROM %s/once/t:1 AS one\nFROM one\nRUN [ ! -e /d/g ] && [ "$(cat /d/l/f)" = 1 ]\n' "$r" >run/Dockerfile
+    export STAVE_ROOT=$PWD/other
+    e2e_exits 0 strace -f -qq -e trace=openat -o trace "$STAVE" build run
+    e2e_same 'read after the download' "$(opened trace)" 0
+    e2e_exits 0 "$STAVE" fsck
+    e2e_same 'tmp' "$(ls -A "$STAVE_ROOT/tmp")" ''
+    # Without a RUN there are no directories.
+    export STAVE_ROOT=$PWD/third
+    printf 'FROM %s/once/t:1 AS one\nRUN false\nFROM %s/once/t:1\nCOPY Dockerfile /x\n' "$r" "$r" >only/Dockerfile
+    e2e_exits 0 "$STAVE" build only
+    [ ! -e "$STAVE_ROOT/snapshots" ] || e2e_same 'unpacked' "$(ls -A "$STAVE_ROOT/snapshots")" ''
+    e2e_exits 0 strace -f -qq -e trace=openat -o trace "$STAVE" build run
+    [ "$(opened trace)" -ge 3 ] || e2e_fail "pulled layers were opened $(opened trace) times"
+}
+
 with_tls() {
     local r=$TLS
     make_image "$r/t:1"
@@ -213,6 +247,7 @@ suite() {
     e2e_case 'push and pull' plain
     e2e_case 'with skopeo' others
     e2e_case 'FROM by a mirror' from_mirror
+    e2e_case 'in one pass' one_pass
     e2e_case 'TLS with an authority of our own' with_tls
     e2e_case 'a password' with_password
     e2e_case 'tokens' with_token
