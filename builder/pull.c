@@ -34,7 +34,7 @@ struct bld_pulling {
 	STV_VEC(struct stv_digest) blobs; /* what the image keeps alive */
 	struct oci_manifest *manifest;
 	struct oci_config *config;
-	struct lay_loose **loose; /* of each layer, until it is in its place */
+	struct lay_arrival **files; /* of each layer, until it is a snapshot */
 
 	pthread_mutex_t lock; /* over ->done, the listener and what follows */
 	uint64_t now;	      /* bytes of layers that are here */
@@ -344,7 +344,7 @@ fetch_layer(void *arg, size_t i, struct stv_err **err)
 	if (rc < 0)
 		return -1;
 	add_sizes(p, got.layer.size, got.blob_size);
-	p->loose[i] = got.loose;
+	p->files[i] = got.files;
 	tell(p, BLD_PULL_LAYER_DONE, d, d->size, w.now - w.told);
 	return 0;
 }
@@ -360,12 +360,12 @@ place_layer(void *arg, size_t i, struct stv_err **err)
 	struct stv_err *ignored = NULL;
 
 	(void)err;
-	if (p->loose[i] == NULL)
+	if (p->files[i] == NULL)
 		return 0;
-	if (lay_snapshot_loose(p->o->store, p->config->diff_ids, i + 1,
-			       p->loose[i], &ignored) < 0)
+	if (lay_snapshot_arrived(p->o->store, p->config->diff_ids, i + 1,
+				 p->files[i], &ignored) < 0)
 		stv_err_free(ignored);
-	lay_loose_free(stv_steal(&p->loose[i]));
+	lay_arrival_free(stv_steal(&p->files[i]));
 	return 0;
 }
 
@@ -376,7 +376,7 @@ read_layers(struct bld_pulling *p, struct stv_err **err)
 
 	for (size_t i = 0; i < p->manifest->n_layers; i++)
 		p->total += p->manifest->layers[i].size;
-	p->loose = stv_xcalloc(p->manifest->n_layers + 1, sizeof(p->loose[0]));
+	p->files = stv_xcalloc(p->manifest->n_layers + 1, sizeof(p->files[0]));
 	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0 ||
 	    bld_parallel(p->manifest->n_layers, n, place_layer, p, err) < 0)
 		return -1;
@@ -503,9 +503,9 @@ bld_pull_close(struct bld_pulling *p)
 	if (p == NULL)
 		return;
 	(void)pthread_mutex_destroy(&p->lock);
-	for (size_t i = 0; p->loose != NULL && i < p->manifest->n_layers; i++)
-		lay_loose_free(p->loose[i]);
-	free(p->loose);
+	for (size_t i = 0; p->files != NULL && i < p->manifest->n_layers; i++)
+		lay_arrival_free(p->files[i]);
+	free(p->files);
 	stv_vec_fini(&p->blobs);
 	oci_manifest_free(p->manifest);
 	oci_config_free(p->config);

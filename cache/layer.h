@@ -111,8 +111,8 @@ int lay_changes_pack(struct lay_changes *c, struct lay_result *ret,
 /* lay_changes_free(c): NULL is ok. */
 void lay_changes_free(struct lay_changes *c);
 
-/* The files of a layer that came loose, for lay_snapshot_loose(). */
-struct lay_loose;
+/* The files of a layer that came, for lay_snapshot_arrived(). */
+struct lay_arrival;
 
 /* What a layer from outside has to be, and how it is taken. */
 struct lay_wanted {
@@ -127,8 +127,8 @@ struct lay_received {
 	struct lay_result layer;
 	struct stv_digest blob; /* the bytes as they came */
 	uint64_t blob_size;
-	/* The caller's, lay_loose_free(); NULL where there are none. */
-	struct lay_loose *loose;
+	/* The caller's, lay_arrival_free(); NULL where there are none. */
+	struct lay_arrival *files;
 };
 
 /*
@@ -145,8 +145,8 @@ int lay_receive(struct cas_store *store, struct stv_in *in,
 		const struct lay_wanted *want, struct lay_received *ret,
 		struct stv_err **err);
 
-/* lay_loose_free(l): remove those that are left.  NULL is ok. */
-void lay_loose_free(struct lay_loose *l);
+/* lay_arrival_free(a): remove what became no snapshot.  NULL is ok. */
+void lay_arrival_free(struct lay_arrival *a);
 
 /*
  * lay_open_tar(store, diff_id, ret, ret_size, err): the uncompressed tar of a
@@ -175,13 +175,13 @@ int lay_snapshot_find(struct cas_store *store,
 		      char **ret_name, struct stv_err **err);
 
 /*
- * lay_snapshot_loose(store, diff_ids, n, loose, err): as lay_snapshot(), from
+ * lay_snapshot_arrived(store, diff_ids, n, files, err): as lay_snapshot(), from
  * the files that came with lay_receive(); the layers below are in the store by
- * now.  What is left of ${loose} is the caller's.
+ * now.  Once for each ${files}, which stay the caller's.
  */
-int lay_snapshot_loose(struct cas_store *store,
-		       const struct stv_digest *diff_ids, size_t n,
-		       const struct lay_loose *loose, struct stv_err **err);
+int lay_snapshot_arrived(struct cas_store *store,
+			 const struct stv_digest *diff_ids, size_t n,
+			 const struct lay_arrival *files, struct stv_err **err);
 
 /*
  * lay_snapshot_adopt(store, diff_ids, n, upper_name, err): the packed upper
@@ -215,6 +215,6 @@ int lay_extract(struct cas_store *store, struct stv_in *in, int dirfd,
 
 STV_DEFINE_CLEANUP(lay_writer, lay_writer_close);
 STV_DEFINE_CLEANUP(lay_changes, lay_changes_free);
-STV_DEFINE_CLEANUP(lay_loose, lay_loose_free);
+STV_DEFINE_CLEANUP(lay_arrival, lay_arrival_free);
 
 #endif /* STAVE_CACHE_LAYER_H */

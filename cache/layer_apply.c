@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,9 +26,10 @@
 #include "cache/blob.h"
 #include "cache/layer.h"
 #include "cache/layer_apply.h"
+#include "cache/layer_dirs.h"
 #include "cache/layer_internal.h"
-#include "cache/layer_loose.h"
 #include "cache/meta.h"
+#include "cache/snapshot_id.h"
 #include "cache/store.h"
 #include "cache/toc.h"
 
@@ -43,11 +43,10 @@ struct apply {
 	const struct lay_toc *toc;
 	const size_t *places; /* of each entry; NULL: its own */
 	struct lay_view *below;
-	const struct lay_loose *loose; /* NULL: the content is in the tar */
+	bool has_files; /* they are made already */
 	bool is_merge;
 	int rootfd;
-	char *dir; /* the directory last used, and its descriptor */
-	int dirfd;
+	struct lay_dirs dirs;
 	struct stv_strs implied; /* directories that the table does not list */
 	struct stv_in *tar;	 /* what ->src.in stands on */
 	struct apply_source src;
@@ -71,106 +70,12 @@ place_of(const struct apply *a, size_t i)
 	return lay_toc_path(a->toc, a->places == NULL ? i : a->places[i]);
 }
 
-static void
-forget_dir(struct apply *a)
-{
-	if (a->dirfd >= 0)
-		(void)close(a->dirfd);
-	a->dirfd = -1;
-	free(a->dir);
-	a->dir = NULL;
-}
-
-/*
- * Make one directory below *${dirfd} if need be, and enter it: 1 where it was
- * made.  In a merge something else may be in its place.
- */
-static int
-enter_dir(struct apply *a, int *dirfd, const char *name, struct stv_err **err)
-{
-	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(*dirfd, name, flags), made = 0;
-
-	if (fd < 0 && a->is_merge && (errno == ENOTDIR || errno == ELOOP)) {
-		if (stv_fsat_remove_tree(*dirfd, name, err) < 0)
-			return -1;
-		errno = ENOENT;
-	}
-	if (fd < 0 && errno == ENOENT) {
-		made = 1;
-		if (mkdirat(*dirfd, name, 0700) == 0)
-			fd = openat(*dirfd, name, flags);
-	}
-	if (fd < 0)
-		return stv_fail_errno(err, errno, "cannot make directory '%s'",
-				      name);
-	(void)close(*dirfd);
-	*dirfd = fd;
-	return made;
-}
-
-/* Open the directory ${path}, made where the table implies it only. */
-static int
-make_dirs(struct apply *a, const char *path, int *ret_fd, struct stv_err **err)
-{
-	stv_auto_fd fd =
-		openat(a->rootfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	stv_auto_free char *part = stv_xstrdup(path);
-
-	if (fd < 0)
-		return stv_fail_errno(err, errno, "cannot open a directory");
-	for (char *p = part; *p != '\0';) {
-		size_t n = strcspn(p, "/");
-		char after = p[n];
-		int made;
-
-		p[n] = '\0';
-		made = enter_dir(a, &fd, p, err);
-		if (made < 0)
-			return -1;
-		if (made == 1)
-			stv_strs_add(&a->implied, part);
-		p[n] = after;
-		p += n + (after == '/');
-	}
-	*ret_fd = stv_steal_fd(&fd);
-	return 0;
-}
-
-/*
- * The directory that ${path} lies in.  Borrows: *ret_fd lives until the next
- * call; *ret_name points into ${path}.
- */
-static int
-open_parent(struct apply *a, const char *path, int *ret_fd,
-	    const char **ret_name, struct stv_err **err)
-{
-	const char *slash = strrchr(path, '/');
-	stv_auto_free char *dir =
-		stv_xstrndup(path, slash == NULL ? 0 : (size_t)(slash - path));
-
-	*ret_name = slash == NULL ? path : slash + 1;
-	if (a->dir == NULL || strcmp(a->dir, dir) != 0) {
-		int fd = stv_fsat_open_nolinks(a->rootfd,
-					       *dir == '\0' ? "." : dir,
-					       O_PATH | O_DIRECTORY, 0);
-
-		if (fd < 0 && make_dirs(a, dir, &fd, err) < 0)
-			return -1;
-		forget_dir(a);
-		a->dir = stv_steal(&dir);
-		a->dirfd = fd;
-	}
-	*ret_fd = a->dirfd;
-	return 0;
-}
-
-/* As open_parent(), and nothing is at the name any more. */
+/* As lay_dirs_parent(), and nothing is at the name any more. */
 static int
 open_place(struct apply *a, const char *path, int *ret_fd,
 	   const char **ret_name, struct stv_err **err)
 {
-	if (open_parent(a, path, ret_fd, ret_name, err) < 0)
+	if (lay_dirs_parent(&a->dirs, path, ret_fd, ret_name, err) < 0)
 		return -1;
 	if (!a->is_merge)
 		return 0;
@@ -187,10 +92,10 @@ put_dir(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 
 	if (*e->path == '\0')
 		return 0;
-	if (open_parent(a, e->path, &fd, &name, err) < 0)
+	if (lay_dirs_parent(&a->dirs, e->path, &fd, &name, err) < 0)
 		return -1;
 	sub = dup(fd);
-	if (sub < 0 || enter_dir(a, &sub, name, err) < 0) {
+	if (sub < 0 || lay_dirs_enter(&a->dirs, &sub, name, err) < 0) {
 		if (sub < 0)
 			return stv_fail_errno(err, errno, "cannot open '%s'",
 					      e->path);
@@ -248,9 +153,9 @@ put_whiteout(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 	if (!a->is_merge && (a->below == NULL ||
 			     lay_view_lookup(a->below, e->path, &old) == 0)) {
 		/* Its directory exists all the same. */
-		return open_parent(a, e->path, &fd, &name, err);
+		return lay_dirs_parent(&a->dirs, e->path, &fd, &name, err);
 	}
-	if (open_parent(a, e->path, &fd, &name, err) < 0)
+	if (lay_dirs_parent(&a->dirs, e->path, &fd, &name, err) < 0)
 		return -1;
 	if (a->is_merge)
 		return stv_fsat_remove_tree(fd, name, err);
@@ -285,7 +190,7 @@ put_opaque(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 	stv_auto_fd dir = -1;
 	int fd;
 
-	if (make_dirs(a, e->path, &dir, err) < 0)
+	if (lay_dirs_open(&a->dirs, e->path, &dir, err) < 0)
 		return -1;
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -347,46 +252,64 @@ put_file(struct apply *a, size_t i, struct stv_err **err)
 	return close_new(fd, &e, err);
 }
 
+/* The directory of ${path}, which is there, and its name in it; -1: errno. */
+static int
+open_dir_of(const struct apply *a, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	stv_auto_free char *dir =
+		stv_xstrndup(path, slash == NULL ? 0 : (size_t)(slash - path));
+
+	*ret_name = slash == NULL ? path : slash + 1;
+	return stv_fsat_open_nolinks(a->rootfd, *dir == '\0' ? "." : dir,
+				     O_PATH | O_DIRECTORY, 0);
+}
+
+/*
+ * To the table the first name of a file is the file and all others are links,
+ * but it may have come under another one.
+ */
+static int
+put_first_name(struct apply *a, const struct lay_entry *e, struct stv_err **err)
+{
+	const char *came, *name;
+	stv_auto_fd from = open_dir_of(a, e->path, &came);
+	int fd;
+
+	if (from < 0)
+		return 0;
+	if (lay_dirs_parent(&a->dirs, e->link, &fd, &name, err) < 0)
+		return -1;
+	if (linkat(from, came, fd, name, 0) < 0 && errno != ENOENT &&
+	    errno != EEXIST)
+		return stv_fail_errno(err, errno, "cannot link '%s' to '%s'",
+				      e->link, e->path);
+	return 0;
+}
+
 static int
 put_link(struct apply *a, const struct lay_entry *e, struct stv_err **err)
 {
 	const char *link = place_of(a, lay_toc_lower_bound(a->toc, e->link, 0));
-	const char *slash = strrchr(link, '/');
-	const char *target = slash == NULL ? link : slash + 1;
-	stv_auto_free char *dir =
-		stv_xstrndup(link, slash == NULL ? 0 : (size_t)(slash - link));
-	stv_auto_fd from = stv_fsat_open_nolinks(
-		a->rootfd, *dir == '\0' ? "." : dir, O_PATH | O_DIRECTORY, 0);
-	const char *name;
+	const char *target, *name;
+	stv_auto_fd from = open_dir_of(a, link, &target);
 	int fd;
 
 	if (from < 0)
-		return stv_fail_errno(err, errno, "cannot open '%s'", dir);
+		return stv_fail_errno(err, errno,
+				      "cannot open the directory "
+				      "of '%s'",
+				      link);
 	if (open_place(a, e->path, &fd, &name, err) < 0)
 		return -1;
-	if (linkat(from, target, fd, name, 0) < 0)
+	if (linkat(from, target, fd, name, 0) < 0 &&
+	    !(a->has_files && errno == EEXIST))
 		return stv_fail_errno(err, errno, "cannot link '%s' to '%s'",
 				      e->path, link);
 	return 0;
 }
 
-/* The file is there, under another name. */
-static int
-move_loose(struct apply *a, const struct lay_entry *e, struct stv_err **err)
-{
-	char loose[LAY_LOOSE_NAME];
-	const char *name;
-	int fd;
-
-	if (open_parent(a, e->path, &fd, &name, err) < 0)
-		return -1;
-	if (renameat(lay_loose_fd(a->loose), lay_loose_name(e, loose), fd,
-		     name) < 0)
-		return stv_fail_errno(err, errno, "cannot make '%s'", e->path);
-	return 0;
-}
-
-/* Everything but files of the tar: directories before what is in them. */
+/* Everything but the files: directories before what is in them. */
 static int
 put_skeleton(struct apply *a, struct stv_err **err)
 {
@@ -414,9 +337,9 @@ put_skeleton(struct apply *a, struct stv_err **err)
 			r = put_opaque(a, &e, err);
 			break;
 		case LAY_FILE:
-			if (a->loose != NULL)
-				r = move_loose(a, &e, err);
-			else if (e.is_sparse)
+			if (a->has_files)
+				break;
+			if (e.is_sparse)
 				a->sparse[a->n_sparse++] = i;
 			else
 				a->files[a->n_files++] = i;
@@ -503,16 +426,34 @@ put_sparse(struct apply *a, struct stv_err **err)
 }
 
 static int
-put_links(struct apply *a, struct stv_err **err)
+each_link(struct apply *a,
+	  int (*put)(struct apply *a, const struct lay_entry *e,
+		     struct stv_err **err),
+	  struct stv_err **err)
 {
 	for (size_t i = 0; i < lay_toc_len(a->toc); i++) {
 		struct lay_entry e;
 
 		lay_toc_get(a->toc, i, &e);
 		if (e.type == LAY_HARDLINK && !is_left_out(a, i) &&
-		    put_link(a, &e, err) < 0)
+		    put(a, &e, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+put_links(struct apply *a, struct stv_err **err)
+{
+	if (a->has_files && each_link(a, put_first_name, err) < 0)
+		return -1;
+	return each_link(a, put_link, err);
+}
+
+static int
+add_implied(void *arg, const char *path)
+{
+	stv_strs_add(arg, path);
 	return 0;
 }
 
@@ -534,6 +475,10 @@ set_implied(struct apply *a, const char *path, struct stv_err **err)
 static int
 set_dirs(struct apply *a, struct stv_err **err)
 {
+	if (a->is_merge)
+		stv_strs_copy(&a->implied, &a->dirs.made);
+	else
+		(void)lay_toc_each_implied(a->toc, add_implied, &a->implied);
 	for (size_t i = a->implied.len; i > 0; i--)
 		if (set_implied(a, a->implied.v[i - 1], err) < 0)
 			return -1;
@@ -590,14 +535,15 @@ apply(struct apply *a, struct stv_err **err)
 {
 	int r = 0;
 
-	a->dirfd = a->src.fd = -1;
+	a->src.fd = -1;
+	lay_dirs_init(&a->dirs, a->rootfd, a->is_merge);
 	a->files = stv_xcalloc(lay_toc_len(a->toc) + 1, sizeof(*a->files));
 	a->sparse = stv_xcalloc(lay_toc_len(a->toc) + 1, sizeof(*a->sparse));
 	if (put_skeleton(a, err) < 0 || open_source(a, err) < 0 ||
 	    put_files(a, err) < 0 || put_sparse(a, err) < 0 ||
 	    put_links(a, err) < 0 || set_dirs(a, err) < 0)
 		r = -1;
-	forget_dir(a);
+	lay_dirs_fini(&a->dirs);
 	stv_strs_clear(&a->implied);
 	stv_in_close(a->src.in);
 	stv_in_close(a->tar);
@@ -610,15 +556,15 @@ apply(struct apply *a, struct stv_err **err)
 
 int
 lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
-	  const struct lay_toc *toc, struct lay_view *below,
-	  const struct lay_loose *loose, int rootfd, struct stv_err **err)
+	  const struct lay_toc *toc, struct lay_view *below, bool has_files,
+	  int rootfd, struct stv_err **err)
 {
 	struct apply a = {.store = store,
 			  .diff_id = diff_id,
 			  .tar_fd = -1,
 			  .toc = toc,
 			  .below = below,
-			  .loose = loose,
+			  .has_files = has_files,
 			  .rootfd = rootfd};
 
 	return apply(&a, err);

@@ -11,7 +11,7 @@
 #include "cache/entry.h"
 
 struct cas_store;	/* cache/store.h */
-struct lay_loose;	/* cache/layer.h */
+struct lay_arrival;	/* cache/layer.h */
 struct lay_toc;		/* cache/toc.h */
 struct lay_toc_builder; /* cache/toc.h */
 struct lay_view;	/* cache/toc.h */
@@ -65,12 +65,19 @@ int lay_toc_load(void *data, size_t n, struct lay_toc **ret,
 		 struct stv_err **err);
 
 /*
- * lay_read_tar(tar, b, loose, err): every entry of an uncompressed layer tar
- * into ${b}, checked by the rules of THREATS 1.2, and the content of its files
- * into ${loose}, which may be NULL.  Reads up to the end of ${tar}.
+ * lay_toc_builder_is_plain(b): is each entry at the path that it names, and
+ * none in the place of an earlier one?  Then the tree could be made in the
+ * order of the entries.
+ */
+bool lay_toc_builder_is_plain(const struct lay_toc_builder *b);
+
+/*
+ * lay_read_tar(tar, b, files, err): every entry of an uncompressed layer tar
+ * into ${b}, checked by the rules of THREATS 1.2, and its files into ${files},
+ * which may be NULL.  Reads up to the end of ${tar}.
  */
 int lay_read_tar(struct stv_in *tar, struct lay_toc_builder *b,
-		 struct lay_loose *loose, struct stv_err **err);
+		 struct lay_arrival *files, struct stv_err **err);
 
 /*
  * lay_toc_rebuild(store, diff_id, err): make toc/<diff-id> from the blob.
@@ -93,15 +100,15 @@ int lay_view_locate(struct lay_view *v, const char *path, struct lay_entry *ret,
 const struct stv_digest *lay_view_diff_ids(const struct lay_view *v);
 
 /*
- * lay_apply(store, diff_id, toc, below, loose, rootfd, err): create what
- * ${toc} lists below ${rootfd} for an overlay: whiteouts as 0:0, opaque xattrs,
- * implied directories as they are in ${below} (NULL: nothing); whiteouts of
- * what ${below} lacks are left out.  The files are moved from ${loose}; NULL:
- * their content comes from the layer's blob.
+ * lay_apply(store, diff_id, toc, below, has_files, rootfd, err): create what
+ * ${toc} lists below ${rootfd} for an overlay, the content from the layer's
+ * blob: whiteouts as 0:0, opaque xattrs, implied directories as they are in
+ * ${below} (NULL: nothing); whiteouts of what ${below} lacks are left out.
+ * ${has_files}: the files, but no hard links to them, are there already.
  */
 int lay_apply(struct cas_store *store, const struct stv_digest *diff_id,
-	      const struct lay_toc *toc, struct lay_view *below,
-	      const struct lay_loose *loose, int rootfd, struct stv_err **err);
+	      const struct lay_toc *toc, struct lay_view *below, bool has_files,
+	      int rootfd, struct stv_err **err);
 
 /* In ${places} below: this entry is not made. */
 #define LAY_NOWHERE SIZE_MAX

@@ -16,15 +16,15 @@
 #include "core/mem.h"
 #include "core/vec.h"
 
+#include "cache/layer_arrival.h"
 #include "cache/layer_internal.h"
-#include "cache/layer_loose.h"
 #include "cache/toc.h"
 
 /* A tar being read into a table. */
 struct reader {
 	struct stv_archive *archive;
 	struct lay_toc_builder *toc;
-	struct lay_loose *loose;
+	struct lay_arrival *files;
 	struct stv_hash *hash;
 	STV_VEC(struct lay_xattr) xattrs;
 };
@@ -192,7 +192,7 @@ set_xattrs(struct reader *r, const struct stv_archive_entry *a,
 
 /*
  * The content's digest, in which holes count as the zeros that they are; and
- * the content among the loose files.
+ * the file itself, where it is wanted.
  */
 static int
 read_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
@@ -202,7 +202,7 @@ read_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
 	uint64_t at = 0;
 	int more;
 
-	lay_loose_begin(r->loose, e);
+	lay_arrival_begin(r->files, e);
 	for (;;) {
 		uint64_t until;
 
@@ -223,11 +223,11 @@ read_content(struct reader *r, struct lay_entry *e, struct stv_err **err)
 		if (more == 0)
 			break;
 		stv_hash_add(r->hash, b.p, b.n);
-		lay_loose_write(r->loose, b.p, b.n, b.offset);
+		lay_arrival_write(r->files, b.p, b.n, b.offset);
 		at += b.n;
 	}
 	e->digest = stv_hash_end(r->hash);
-	lay_loose_end(r->loose, e);
+	lay_arrival_end(r->files, e);
 	return 0;
 }
 
@@ -312,9 +312,9 @@ read_any(struct reader *r, const struct stv_archive_entry *a,
 
 int
 lay_read_tar(struct stv_in *tar, struct lay_toc_builder *b,
-	     struct lay_loose *loose, struct stv_err **err)
+	     struct lay_arrival *files, struct stv_err **err)
 {
-	struct reader r = {.toc = b, .loose = loose};
+	struct reader r = {.toc = b, .files = files};
 	struct stv_archive_entry a;
 	int more;
 

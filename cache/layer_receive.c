@@ -10,8 +10,8 @@
 #include "core/stream.h"
 
 #include "cache/blob.h"
+#include "cache/layer_arrival.h"
 #include "cache/layer_internal.h"
-#include "cache/layer_loose.h"
 #include "cache/meta.h"
 #include "cache/store.h"
 #include "cache/toc.h"
@@ -56,12 +56,12 @@ media_type_of(enum stv_codec codec)
 }
 
 /*
- * Decompress, check, hash, and make the table and the loose files, in one pass
+ * Decompress, check, hash, and make the table and the files, in one pass
  * over ${in}.
  */
 static int
 read_layer(struct stv_in *in, bool is_ahead, struct lay_toc_builder *toc,
-	   struct lay_loose *loose, struct cas_layer *layer,
+	   struct lay_arrival *files, struct cas_layer *layer,
 	   struct stv_err **err)
 {
 	enum stv_codec codec;
@@ -77,7 +77,7 @@ read_layer(struct stv_in *in, bool is_ahead, struct lay_toc_builder *toc,
 	hashed = stv_in_hash(limited);
 	if (is_ahead)
 		ahead = stv_in_ahead(hashed);
-	if (lay_read_tar(is_ahead ? ahead : hashed, toc, loose, err) < 0)
+	if (lay_read_tar(is_ahead ? ahead : hashed, toc, files, err) < 0)
 		return -1;
 	layer->diff_id = stv_in_hash_end(hashed, &layer->tar_size);
 	(void)snprintf(layer->media_type, sizeof(layer->media_type), "%s",
@@ -107,7 +107,7 @@ lay_receive(struct cas_store *store, struct stv_in *in,
 	static const struct lay_wanted anything;
 	stv_auto(cas_writer) *blob = NULL;
 	stv_auto(lay_toc_builder) *toc = lay_toc_builder_new();
-	stv_auto(lay_loose) *loose = NULL;
+	stv_auto(lay_arrival) *files = NULL;
 	struct tee tee = {.in = {tee_read, NULL}, .under = in};
 	struct cas_layer layer = {.blob_size = 0};
 
@@ -117,8 +117,8 @@ lay_receive(struct cas_store *store, struct stv_in *in,
 		return -1;
 	tee.blob = blob;
 	if (want->is_mounted)
-		loose = lay_loose_new(store);
-	if (read_layer(&tee.in, want->is_ahead, toc, loose, &layer, err) < 0 ||
+		files = lay_arrival_new(store);
+	if (read_layer(&tee.in, want->is_ahead, toc, files, &layer, err) < 0 ||
 	    check_diff_id(&layer.diff_id, want->diff_id, err) < 0)
 		return -1;
 	layer.blob_size = cas_writer_size(blob);
@@ -130,8 +130,9 @@ lay_receive(struct cas_store *store, struct stv_in *in,
 					       lay_toc_builder_len(toc)},
 				     .blob = layer.blob,
 				     .blob_size = layer.blob_size};
-	if (loose != NULL && lay_loose_is_whole(loose))
-		ret->loose = stv_steal(&loose);
+	if (files != NULL && lay_arrival_is_whole(files) &&
+	    lay_toc_builder_is_plain(toc))
+		ret->files = stv_steal(&files);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "core/mem.h"
 
 #include "cache/layer_apply.h"
+#include "cache/layer_arrival.h"
 #include "cache/layer_internal.h"
 #include "cache/meta.h"
 #include "cache/snapshot_id.h"
@@ -172,36 +173,47 @@ set_root(const struct snap *s, int fd, struct stv_err **err)
 	return lay_apply_set_dir(fd, "", &e, err);
 }
 
-/* ${loose}: its files are here already; NULL: they are in the blob. */
+/* Fill the directory ${name}, and it becomes the snapshot. */
 static int
-snap_make(const struct snap *s, const struct lay_loose *loose,
+snap_fill(const struct snap *s, const char *name, int fd, bool has_files,
+	  struct stv_err **err)
+{
+	if (lay_apply(s->store, s->diff_id, s->toc, s->below, has_files, fd,
+		      err) < 0 ||
+	    set_root(s, fd, err) < 0 || snap_place(s, name, err) < 0)
+		return stv_wrap(err, "unpacking a layer");
+	return 0;
+}
+
+/* ${files}: these are there already; NULL: they are in the blob. */
+static int
+snap_make(const struct snap *s, const struct lay_arrival *files,
 	  struct stv_err **err)
 {
 	stv_auto_free char *tmp = NULL;
+	struct stv_err *ignored = NULL;
 	stv_auto_fd fd = -1;
 
+	if (files != NULL)
+		return snap_fill(s, lay_arrival_name(files),
+				 lay_arrival_fd(files), true, err);
 	if (cas_store_tmpdir(s->store, &tmp, &fd, err) < 0)
 		return -1;
-	if (lay_apply(s->store, s->diff_id, s->toc, s->below, loose, fd, err) <
-		    0 ||
-	    set_root(s, fd, err) < 0 || snap_place(s, tmp, err) < 0) {
-		struct stv_err *ignored = NULL;
-
-		(void)stv_fsat_remove_tree(cas_store_rootfd(s->store), tmp,
-					   &ignored);
-		stv_err_free(ignored);
-		return stv_wrap(err, "unpacking a layer");
-	}
-	return 0;
+	if (snap_fill(s, tmp, fd, false, err) == 0)
+		return 0;
+	(void)stv_fsat_remove_tree(cas_store_rootfd(s->store), tmp, &ignored);
+	stv_err_free(ignored);
+	return -1;
 }
 
 /* Make it, unless it is there or another process makes it. */
 static int
-snap_ensure(struct snap *s, const struct lay_loose *loose, struct stv_err **err)
+snap_ensure(struct snap *s, const struct lay_arrival *files,
+	    struct stv_err **err)
 {
 	int r = snap_is_valid(s) ? 0 : snap_lock(s, err);
 
-	return r == 1 ? snap_make(s, loose, err) : r;
+	return r == 1 ? snap_make(s, files, err) : r;
 }
 
 int
@@ -232,15 +244,15 @@ lay_snapshot_find(struct cas_store *store, const struct stv_digest *diff_ids,
 }
 
 int
-lay_snapshot_loose(struct cas_store *store, const struct stv_digest *diff_ids,
-		   size_t n, const struct lay_loose *loose,
-		   struct stv_err **err)
+lay_snapshot_arrived(struct cas_store *store, const struct stv_digest *diff_ids,
+		     size_t n, const struct lay_arrival *files,
+		     struct stv_err **err)
 {
 	STV_CLEANUP(snap_fini) struct snap s = {.lock = -1};
 
 	if (snap_init(&s, store, diff_ids, n, err) < 0)
 		return -1;
-	return snap_ensure(&s, loose, err);
+	return snap_ensure(&s, files, err);
 }
 
 int

@@ -13,13 +13,9 @@
 /* Names the form of the hashed record, and rung R1's way to store owners. */
 #define FORM "stave snapshot 1, owners as they are"
 
-/*
- * Call ${fn} for each directory that the table implies but does not list,
- * parents first; a non-zero result stops.
- */
-static int
-each_implied(const struct lay_toc *toc, int (*fn)(void *arg, const char *path),
-	     void *arg)
+int
+lay_toc_each_implied(const struct lay_toc *toc,
+		     int (*fn)(void *arg, const char *path), void *arg)
 {
 	const char *last = ""; /* its directories are known already */
 	bool last_is_dir = true;
@@ -73,7 +69,7 @@ lay_snapshot_needs_below(const struct lay_toc *toc)
 		if (e.type == LAY_WHITEOUT)
 			return true;
 	}
-	return each_implied(toc, stop_at_any, NULL) != 0;
+	return lay_toc_each_implied(toc, stop_at_any, NULL) != 0;
 }
 
 struct hashing {
@@ -124,7 +120,7 @@ lay_snapshot_id(const struct stv_digest *diff_id, const struct lay_toc *toc,
 
 	stv_hash_add_field(hash, FORM, strlen(FORM));
 	stv_hash_add_field(hash, diff_id->bytes, sizeof(diff_id->bytes));
-	(void)each_implied(toc, add_implied, &h);
+	(void)lay_toc_each_implied(toc, add_implied, &h);
 	for (size_t i = 0; i < lay_toc_len(toc); i++) {
 		struct lay_entry e, old;
 

@@ -10,6 +10,14 @@ struct lay_toc;	 /* cache/toc.h */
 struct lay_view; /* cache/toc.h */
 
 /*
+ * lay_toc_each_implied(toc, fn, arg): call ${fn} for each directory that the
+ * table implies but does not list, parents first.  A non-zero result of ${fn}
+ * stops and is returned.
+ */
+int lay_toc_each_implied(const struct lay_toc *toc,
+			 int (*fn)(void *arg, const char *path), void *arg);
+
+/*
  * lay_snapshot_needs_below(toc): does the unpacked form of the layer depend on
  * the layers below (implied directories, whiteouts)?
  */

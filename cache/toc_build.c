@@ -170,6 +170,12 @@ lay_toc_builder_len(const struct lay_toc_builder *b)
 	return b->n_added;
 }
 
+bool
+lay_toc_builder_is_plain(const struct lay_toc_builder *b)
+{
+	return !b->is_odd;
+}
+
 /* A path being walked in the model. */
 struct walk {
 	uint32_t at; /* node; a directory */
@@ -223,6 +229,7 @@ walk_enter(struct lay_toc_builder *b, struct walk *w, const char *path,
 		w->at = c;
 		return 0;
 	}
+	b->is_odd = b->is_odd || is_make;
 	if (b->ents.v[node->ent].e.type == LAY_SYMLINK)
 		return walk_link(w, path, b->ents.v[node->ent].e.link, err);
 	return stv_fail(err, STV_E_INPUT,
@@ -364,6 +371,8 @@ place(struct lay_toc_builder *b, uint32_t node, const struct lay_entry *e,
 	} else {
 		ent = add_ent(b, e);
 	}
+	if (n->dir_id != 0 ? e->type != LAY_DIR : n->has_ent)
+		b->is_odd = true;
 	n->has_ent = true;
 	n->ent = ent;
 	if (e->type != LAY_DIR)

@@ -46,6 +46,7 @@ struct lay_toc_builder {
 	uint64_t seed;
 	uint64_t n_added;
 	uint32_t n_dirs;
+	bool is_odd; /* an entry went elsewhere, or in another's place */
 };
 
 #endif /* STAVE_CACHE_TOC_BUILD_H */

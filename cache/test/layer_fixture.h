@@ -166,7 +166,7 @@ t_receive(struct cas_store *s, const struct stv_buf *b, struct stv_digest *id,
 {
 	struct stv_in *in = stv_in_mem(b->data, b->len);
 	struct stv_err *err = NULL;
-	struct lay_received res = {.loose = NULL};
+	struct lay_received res = {.files = NULL};
 	int code = -1;
 
 	if (lay_receive(s, in, NULL, &res, &err) < 0) {

@@ -1,6 +1,6 @@
 /*
- * cache/test/test_layer_loose.c - a layer that is unpacked while it arrives is
- * what unpacking its blob gives.
+ * cache/test/test_layer_arrival.c - a layer that is unpacked while it arrives
+ * is what unpacking its blob gives.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -22,7 +22,7 @@ struct pair {
 	char *dirs[2];
 	struct cas_store *stores[2]; /* by the blob; while they arrive */
 	struct stv_digest ids[MAX_LAYERS];
-	struct lay_loose *loose[MAX_LAYERS];
+	struct lay_arrival *files[MAX_LAYERS];
 	size_t n;
 };
 
@@ -81,13 +81,13 @@ add(struct pair *p, struct stv_buf *tar)
 	t_end(tar);
 	for (size_t i = 0; i < 2; i++)
 		cr_assert_eq(receive(p->stores[i], tar, &wants[i], &got), -1);
-	cr_assert_not_null(got.loose);
+	cr_assert_not_null(got.files);
 	path = stv_xasprintf("%s/blobs/sha256/%s", p->dirs[1],
 			     stv_digest_hex(&got.blob, hex));
 	cr_assert_eq(truncate(path, 0), 0);
 	free(path);
 	p->ids[p->n] = got.layer.diff_id;
-	p->loose[p->n++] = got.loose;
+	p->files[p->n++] = got.files;
 	stv_buf_fini(tar);
 }
 
@@ -120,10 +120,10 @@ compare(struct pair *p)
 		char *names[2] = {NULL, NULL}, *trees[2];
 
 		ok(lay_snapshot(p->stores[0], p->ids, n, &names[0], &err), err);
-		ok(lay_snapshot_loose(p->stores[1], p->ids, n, p->loose[n - 1],
-				      &err),
+		ok(lay_snapshot_arrived(p->stores[1], p->ids, n,
+					p->files[n - 1], &err),
 		   err);
-		lay_loose_free(p->loose[n - 1]);
+		lay_arrival_free(p->files[n - 1]);
 		cr_assert_eq(lay_snapshot_find(p->stores[1], p->ids, n,
 					       &names[1], &err),
 			     1);
@@ -161,7 +161,7 @@ add_base(struct pair *p)
 	add(p, &t);
 }
 
-Test(layer_loose, all_kinds_of_entries)
+Test(layer_arrival, all_kinds_of_entries)
 {
 	struct stv_buf t = T_BUF;
 	stv_auto_buf pax = T_BUF;
@@ -195,36 +195,95 @@ Test(layer_loose, all_kinds_of_entries)
 	pair_fini(&p);
 }
 
-/* What a later entry replaced was written, too, and is gone. */
-Test(layer_loose, the_last_entry_wins)
+struct odd {
+	const char *what;
+	const char *entries; /* "f:file d:directory l:link>to h:link>file" */
+};
+
+/* The entries in the order given: files, directories, links, hard links. */
+static void
+add_entries(struct stv_buf *t, const char *entries)
+{
+	stv_auto_free char *copy = stv_xstrdup(entries);
+
+	for (char *e = strtok(copy, " "); e != NULL; e = strtok(NULL, " ")) {
+		char *name = e + 2, *target = strchr(name, '>');
+
+		if (target != NULL)
+			*target++ = '\0';
+		if (*e == 'f')
+			t_file(t, name, name);
+		else if (*e == 'd')
+			t_dir(t, name, 0711);
+		else if (*e == 'h')
+			t_hard(t, name, target);
+		else
+			t_entry(t, (struct t_head){.name = name,
+						   .type = '2',
+						   .link = target});
+	}
+}
+
+/* Where an entry goes elsewhere, or takes another's place, all is unpacked
+ * when it is known what is left. */
+Test(layer_arrival, is_given_up_where_it_is_not_plain)
+{
+	static const struct odd cases[] = {
+		{"a file twice", "f:a f:a"},
+		{"a file that becomes a directory", "f:a d:a f:a/b"},
+		{"a directory that becomes a file", "d:a f:a/b f:a"},
+		{"one that was implied only", "f:a/b f:a"},
+		{"a directory that becomes a link", "f:a/b f:c/b l:a>c"},
+		{"a link that becomes a file", "l:a>b f:a"},
+		{"a file behind a link", "d:c l:a>c f:a/b"},
+		{"a hard link upon a file", "f:a f:b h:b>a"},
+	};
+	const struct lay_wanted want = {.is_mounted = true};
+
+	NEEDS_ROOT;
+	for (size_t i = 0; i < STV_ARRAY_LEN(cases); i++) {
+		char *dir = scratch_dir(), *left, *name = NULL;
+		struct cas_store *s = scratch_open(dir);
+		struct stv_err *err = NULL;
+		struct lay_received got;
+		stv_auto_buf t = T_BUF;
+
+		add_entries(&t, cases[i].entries);
+		t_end(&t);
+		cr_assert_eq(receive(s, &t, &want, &got), -1, "%s",
+			     cases[i].what);
+		cr_expect_null(got.files, "%s", cases[i].what);
+		left = left_in_tmp(dir);
+		cr_expect_str_eq(left, "", "%s: %s", cases[i].what, left);
+		free(left);
+		ok(lay_snapshot(s, &got.layer.diff_id, 1, &name, &err), err);
+		free(name);
+		cas_store_close(s);
+		scratch_end(dir);
+	}
+}
+
+/* The same directory twice, whiteouts in any order, hard links: plain. */
+Test(layer_arrival, usual_orders_are_plain)
 {
 	struct stv_buf t = T_BUF;
 	struct pair p;
 
 	NEEDS_ROOT;
 	pair_init(&p);
-	t_file(&t, "twice", "first");
-	t_file(&t, "twice", "second");
-	t_file(&t, "file-then-dir", "x");
-	t_dir(&t, "file-then-dir", 0711);
-	t_file(&t, "file-then-dir/in", "y");
-	t_file(&t, "dir-then-file/in", "x");
-	t_file(&t, "dir-then-file", "y");
-	t_file(&t, "dir-then-link/in", "x");
-	t_entry(&t, (struct t_head){.name = "dir-then-link",
-				    .type = '2',
-				    .link = "real"});
-	t_dir(&t, "real", 0750);
-	t_file(&t, "dir-then-link/through", "lands in real");
-	t_file(&t, "linked", "x");
-	t_hard(&t, "also", "linked");
-	t_file(&t, "linked", "another");
+	add_base(&p);
+	t = T_BUF;
+	add_entries(&t, "d:a f:a/b/c f:z h:a/z>z d:a d:a/b l:a/l>b");
+	t_file(&t, "etc/passwd", "new");
+	t_file(&t, "etc/.wh.passwd", "");
+	t_file(&t, ".wh.n", "");
+	t_file(&t, "n/f", "x");
 	add(&p, &t);
 	compare(&p);
 	pair_fini(&p);
 }
 
-Test(layer_loose, upon_other_layers)
+Test(layer_arrival, upon_other_layers)
 {
 	struct stv_buf t = T_BUF;
 	struct pair p;
@@ -246,7 +305,7 @@ Test(layer_loose, upon_other_layers)
 	pair_fini(&p);
 }
 
-Test(layer_loose, files_with_holes)
+Test(layer_arrival, files_with_holes)
 {
 	struct stv_buf t = T_BUF;
 	stv_auto_buf pax = T_BUF;
@@ -272,7 +331,7 @@ Test(layer_loose, files_with_holes)
 }
 
 /* One that is there already is not made again, and these are removed. */
-Test(layer_loose, another_was_faster)
+Test(layer_arrival, another_was_faster)
 {
 	struct stv_err *err = NULL;
 	char *name = NULL, *left;
@@ -283,7 +342,7 @@ Test(layer_loose, another_was_faster)
 	add_base(&p);
 	p.stores[1] = (cas_store_close(p.stores[1]), p.stores[0]);
 	ok(lay_snapshot(p.stores[0], p.ids, 1, &name, &err), err);
-	ok(lay_snapshot_loose(p.stores[0], p.ids, 1, p.loose[0], &err), err);
+	ok(lay_snapshot_arrived(p.stores[0], p.ids, 1, p.files[0], &err), err);
 	free(name);
 	left = left_in_tmp(p.dirs[0]);
 	cr_expect_str_eq(left, "");
@@ -294,7 +353,7 @@ Test(layer_loose, another_was_faster)
 }
 
 /* Neither digest may be another: then nothing of it is anywhere. */
-Test(layer_loose, refused_layers_leave_nothing)
+Test(layer_arrival, refused_layers_leave_nothing)
 {
 	struct stv_digest other = stv_digest_of("no", 2);
 	const struct lay_wanted wants[2] = {
@@ -329,7 +388,7 @@ Test(layer_loose, refused_layers_leave_nothing)
 }
 
 /* Where a file cannot be written the layer is taken all the same. */
-Test(layer_loose, is_given_up)
+Test(layer_arrival, is_given_up_where_it_cannot_be_written)
 {
 	char *dir = scratch_dir(), *left, *name = NULL;
 	struct cas_store *s = scratch_open(dir);
@@ -352,7 +411,7 @@ Test(layer_loose, is_given_up)
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
 	cr_expect_eq(receive(s, &t, &want, &got), -1);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
-	cr_expect_null(got.loose);
+	cr_expect_null(got.files);
 	left = left_in_tmp(dir);
 	cr_expect_str_eq(left, "");
 	free(left);
