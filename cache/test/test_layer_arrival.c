@@ -333,23 +333,40 @@ Test(layer_arrival, files_with_holes)
 /* One that is there already is not made again, and these are removed. */
 Test(layer_arrival, another_was_faster)
 {
+	char *dir = scratch_dir(), *name = NULL, *left, *at, *before, *after;
+	struct cas_store *s = scratch_open(dir);
+	const struct lay_wanted want = {.is_mounted = true};
+	const struct stv_digest *id;
 	struct stv_err *err = NULL;
-	char *name = NULL, *left;
-	struct pair p;
+	struct lay_received got;
+	stv_auto_buf t = T_BUF;
+	struct stat st[2];
 
 	NEEDS_ROOT;
-	pair_init(&p);
-	add_base(&p);
-	p.stores[1] = (cas_store_close(p.stores[1]), p.stores[0]);
-	ok(lay_snapshot(p.stores[0], p.ids, 1, &name, &err), err);
-	ok(lay_snapshot_arrived(p.stores[0], p.ids, 1, p.files[0], &err), err);
-	free(name);
-	left = left_in_tmp(p.dirs[0]);
+	t_file(&t, "a", "content");
+	t_end(&t);
+	cr_assert_eq(receive(s, &t, &want, &got), -1);
+	cr_assert_not_null(got.files);
+	id = &got.layer.diff_id;
+	ok(lay_snapshot(s, id, 1, &name, &err), err);
+	at = stv_xasprintf("%s/%s", dir, name);
+	before = t_describe(at, T_TIME | T_LINKS);
+	cr_assert_eq(stat(at, &st[0]), 0);
+	ok(lay_snapshot_arrived(s, id, 1, got.files, &err), err);
+	lay_arrival_free(got.files);
+	after = t_describe(at, T_TIME | T_LINKS);
+	cr_assert_eq(stat(at, &st[1]), 0);
+	t_same(after, before, "the snapshots");
+	cr_expect_eq(st[0].st_ino, st[1].st_ino);
+	left = left_in_tmp(dir);
 	cr_expect_str_eq(left, "");
 	free(left);
-	cas_store_close(p.stores[0]);
-	scratch_end(p.dirs[0]);
-	scratch_end(p.dirs[1]);
+	free(before);
+	free(after);
+	free(name);
+	free(at);
+	cas_store_close(s);
+	scratch_end(dir);
 }
 
 /* Neither digest may be another: then nothing of it is anywhere. */

@@ -140,6 +140,11 @@ opened() {
     echo "$n"
 }
 
+# traced COMMAND...: with the opens in the file "trace". LeakSanitizer cannot work beside strace.
+traced() {
+    env ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -e trace=openat -o trace "$@"
+}
+
 # What a RUN mounts is unpacked while it arrives: its layers are not read again. Of a pull they are.
 one_pass() {
     local r=$PLAIN
@@ -151,7 +156,7 @@ one_pass() {
     "$STAVE" push -q "$r/once/t:1"
     printf 'FROM %s/once/t:1 AS one\nFROM one\nRUN [ ! -e /d/g ] && [ "$(cat /d/l/f)" = 1 ]\n' "$r" >run/Dockerfile
     export STAVE_ROOT=$PWD/other
-    e2e_exits 0 strace -f -qq -e trace=openat -o trace "$STAVE" build run
+    e2e_exits 0 traced "$STAVE" build run
     e2e_same 'read after the download' "$(opened trace)" 0
     e2e_exits 0 "$STAVE" fsck
     e2e_same 'tmp' "$(ls -A "$STAVE_ROOT/tmp")" ''
@@ -160,7 +165,7 @@ one_pass() {
     printf 'FROM %s/once/t:1 AS one\nRUN false\nFROM %s/once/t:1\nCOPY Dockerfile /x\n' "$r" "$r" >only/Dockerfile
     e2e_exits 0 "$STAVE" build only
     [ ! -e "$STAVE_ROOT/snapshots" ] || e2e_same 'unpacked' "$(ls -A "$STAVE_ROOT/snapshots")" ''
-    e2e_exits 0 strace -f -qq -e trace=openat -o trace "$STAVE" build run
+    e2e_exits 0 traced "$STAVE" build run
     [ "$(opened trace)" -ge 3 ] || e2e_fail "pulled layers were opened $(opened trace) times"
 }
 
