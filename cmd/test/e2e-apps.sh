@@ -4,112 +4,15 @@
 # E2E_ONLY=PATTERN runs only the cases of that name.
 set -euo pipefail
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=cmd/test/e2e-lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/e2e-lib.sh"
+. "$here/e2e-lib.sh"
+# shellcheck source=cmd/test/e2e-apps-lib.sh
+. "$here/e2e-apps-lib.sh"
 trap e2e_cleanup EXIT
 STAVE=$(realpath "$STAVE")
 # Each case is a subshell of its own.
 # shellcheck disable=SC2030,SC2031
-
-build() {
-    "$STAVE" build --progress=plain "$@" 2>build.out || e2e_fail "build $*: $(tail -n 20 build.out)"
-}
-
-# Make the context of application $1 in ctx, with its base image $2, and build it.
-build_app() {
-    [ -z "${2-}" ] || e2e_import "$2"
-    "$E2E_TOP/testdata/apps/prepare" "$1" ctx
-    build -t "app-$1" ctx
-    build -t "app-$1" ctx
-    e2e_same 'steps of the second build that ran' "$(grep 'DONE' build.out || true)" ''
-}
-
-# served PATH TEXT ARG...: `stave run ARG...` serves PATH on $PORT until it gets SIGTERM.
-served() {
-    local path=$1 text=$2 pid i rc=0 got=
-    shift 2
-    "$STAVE" run "$@" >run.out 2>&1 &
-    pid=$!
-    # shellcheck disable=SC2064 # this pid
-    trap "kill -KILL $pid 2>/dev/null || true" EXIT
-    for ((i = 0; i < 200; i++)); do
-        got=$(curl -fsS "http://127.0.0.1:$PORT$path" 2>/dev/null) && break
-        kill -0 "$pid" 2>/dev/null || e2e_fail "it ended: $(cat run.out)"
-        sleep 0.05
-    done
-    e2e_has "page $path" "$got" "$text"
-    # A first process without a handler does not see SIGTERM; the third one kills it.
-    for ((i = 0; i < 60; i++)); do
-        [ $((i % 20)) -ne 0 ] || kill -TERM "$pid" 2>/dev/null || break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.05
-    done
-    ! kill -0 "$pid" 2>/dev/null || e2e_fail 'SIGTERM did not end it'
-    wait "$pid" || rc=$?
-    trap - EXIT
-    echo "$rc" >run.status
-    ! curl -fsS -o /dev/null "http://127.0.0.1:$PORT$path" 2>/dev/null || e2e_fail 'it still serves'
-    e2e_same 'left in tmp' "$(ls -A .store/tmp)" ''
-}
-
-hello() {
-    build_app hello
-    e2e_same 'output' "$("$STAVE" run app-hello)" "$(ctx/hello)"
-    e2e_same 'layers' "$("$STAVE" inspect app-hello | jq '.[0].RootFS.Layers | length')" 1
-    e2e_same 'commands' "$("$STAVE" inspect -f '{{json .Config.Cmd}}' app-hello)" '["/hello"]'
-    "$STAVE" fsck >/dev/null
-}
-
-node() {
-    PORT=8080
-    ! curl -sS -o /dev/null "http://127.0.0.1:$PORT/" 2>/dev/null || e2e_skip "something else serves port $PORT"
-    build_app node node:10-alpine
-    e2e_same 'owner of COPY --chown' "$("$STAVE" run app-node stat -c %U:%G index.js)" node:node
-    e2e_same 'user' "$("$STAVE" inspect -f '{{.Config.User}}' app-node)" node
-    e2e_has 'ports' "$("$STAVE" inspect -f '{{json .Config.ExposedPorts}}' app-node)" 8080/tcp
-    e2e_has 'a dependency' "$("$STAVE" run app-node ls node_modules)" express
-    served / 'about sharks' app-node
-    e2e_same 'exit status of the server' "$(cat run.status)" 0
-    PORT=$(e2e_free_port)
-    served /whoami 1000:1000 -e "PORT=$PORT" app-node
-    # A change of the source does not install anew.
-    echo '// changed' >>ctx/index.js
-    build -t node ctx
-    e2e_same 'steps that run' "$(grep -c ' DONE ' build.out)" 1
-}
-
-python() {
-    build_app python python:3.9-slim
-    PORT=$(e2e_free_port)
-    served / World -e "PORT=$PORT" app-python
-    served / Moon -e "PORT=$PORT" -e NAME=Moon app-python
-    e2e_same 'directory' "$("$STAVE" run app-python pwd)" /usr/src/app
-}
-
-tomcat() {
-    build_app tomcat tomcat
-    e2e_same 'files copied' "$("$STAVE" run app-tomcat ls webapps | tr '\n' ' ')" 'index.html sample.war '
-    PORT=$(e2e_free_port)
-    served /index.html 'It works.' -e "TOMCAT_PORT=$PORT" app-tomcat
-}
-
-# stave builds stave; what git has is the context, as in a fresh clone.
-stave() {
-    local began=$SECONDS
-    e2e_import debian
-    mkdir ctx
-    git -C "$E2E_TOP" ls-files -z -- . ':!testdata/e2e' >files
-    tar -C "$E2E_TOP" --null --files-from=files --ignore-failed-read -cf - 2>/dev/null | tar -xf - -C ctx
-    build -f ctx/testdata/apps/stave/Dockerfile -t stave ctx
-    e2e_has 'version' "$("$STAVE" run stave)" "$("$STAVE" version | head -n 1)"
-    e2e_has 'the other name' "$("$STAVE" run stave build --help)" 'build'
-    # The stave in the image parses a Dockerfile of the machine.
-    e2e_has 'parse' "$("$STAVE" run -v "$PWD/ctx/testdata/apps/hello:/in:ro" stave stave parse --format json \
-        /in/Dockerfile)" '"instructions"'
-    echo "in $((SECONDS - began)) s"
-}
-
-need() { command -v "$1" >/dev/null || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || e2e_skip "$1 is not installed"; }
 
 save_hello() {
     build_app hello
@@ -122,7 +25,7 @@ save_hello() {
 
 skopeo_reads() {
     local in
-    need skopeo
+    e2e_need skopeo
     save_hello
     for in in oci-archive:hello.tar oci:layout; do
         e2e_same "digest of $in" "$(skopeo inspect "$in" | jq -r .Digest)" "$("$STAVE" inspect -f '{{.Digest}}' app-hello)"
@@ -142,8 +45,8 @@ skopeo_reads() {
 
 runc_runs() {
     local tag name
-    need umoci
-    need runc
+    e2e_need umoci
+    e2e_need runc
     save_hello
     tag=$(jq -r '.manifests[0].annotations["org.opencontainers.image.ref.name"]' layout/index.json)
     umoci unpack --image "layout:$tag" bundle >umoci.out 2>&1 || e2e_fail "umoci: $(tail -n 5 umoci.out)"
@@ -162,7 +65,7 @@ runc_runs() {
 
 podman_loads() {
     local p out
-    need podman
+    e2e_need podman
     save_hello
     p=(podman --root "$PWD/podman" --runroot "$PWD/podman-run" --storage-driver vfs --cgroup-manager cgroupfs
         --events-backend none)
@@ -179,22 +82,11 @@ podman_loads() {
 }
 
 docker_loads() {
-    local pid i d
-    [ -x /usr/sbin/dockerd ] || e2e_skip 'dockerd (Debian docker.io) is not installed'
+    local d
+    e2e_own
+    e2e_start_dockerd "$PWD/dockerd" || e2e_skip
+    d=("${E2E_DOCKER[@]}")
     save_hello
-    # Debian's own client: another one on PATH may be newer than the daemon.
-    d=(/usr/bin/docker -H "unix://$PWD/docker.sock")
-    # In a mount namespace of its own: it may leave its data directory mounted upon itself.
-    unshare --mount /usr/sbin/dockerd --data-root "$PWD/docker" --exec-root "$PWD/docker-exec" -H "unix://$PWD/docker.sock" \
-        -p "$PWD/docker.pid" --bridge none --iptables=false --storage-driver vfs >dockerd.out 2>&1 &
-    pid=$!
-    # shellcheck disable=SC2064 # this pid
-    trap "kill -TERM $pid; wait $pid || true" EXIT
-    for ((i = 0; i < 200; i++)); do
-        "${d[@]}" version >/dev/null 2>&1 && break
-        kill -0 "$pid" 2>/dev/null || e2e_skip "dockerd cannot start here: $(tail -n 1 dockerd.out)"
-        sleep 0.1
-    done
     "${d[@]}" load -q -i hello.tar >load.out 2>&1 || e2e_fail "docker load: $(tail -n 5 load.out)"
     e2e_same 'ID' "$("${d[@]}" inspect -f '{{.Id}}' app-hello)" "$WANT_ID"
     if ! timeout 30 "${d[@]}" run --rm --network none app-hello >run.out 2>run.err; then

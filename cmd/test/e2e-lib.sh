@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# packages: docker-registry curl python3
+# packages: docker-registry curl python3 openssl util-linux
 # Functions for the end-to-end test scripts. Source it under `set -euo pipefail`, and `trap e2e_cleanup EXIT`.
 # Everything that a function starts is remembered by its process id (and start time) and ended by e2e_cleanup.
 #
@@ -8,6 +8,9 @@
 #   e2e_import NAME...         makes the bases and imports them into $STAVE's store
 #   e2e_start_registry         a docker-registry on loopback, with the lines of E2E_YAML in its configuration; sets
 #                              E2E_REGISTRY (host:port)
+#   e2e_serve_registry DIR YAML...   the same in DIR, with these lines behind "http:"; DIR/log has its requests
+#   e2e_make_certs DIR         an authority (ca.crt, ca.key), and a certificate of it for 127.0.0.1 (cert.pem, key.pem)
+#   e2e_start_dockerd DIR      a dockerd with all it has in DIR; sets E2E_DOCKER, the client's command; 1: it cannot start here
 #   e2e_start_http             the server of the ADD cases; sets E2E_HTTP
 #   e2e_start_reference        the reference builder, unless it runs already; sets E2E_REFD
 #   e2e_serve COMMAND...       any background process, remembered
@@ -19,6 +22,8 @@
 #                              a new store (STAVE_ROOT) in it; prints "ok NAME", "FAILED NAME: why" or
 #                              "skipped NAME: why". With E2E_ONLY set only the names that match that pattern.
 #   e2e_fail WHY, e2e_skip WHY       end the case
+#   e2e_need PROGRAM                 skips it where that is not installed
+#   e2e_own                          what the case starts from here on ends with it
 #   e2e_same WHAT GOT WANT     e2e_has WHAT TEXT PART     e2e_hasnt WHAT TEXT PART     end it where that is not so
 #   e2e_exits STATUS COMMAND...      runs it, output in $E2E_OUT and $E2E_ERR; ends the case at another status
 #   e2e_summary SUITE          the last line; returns 1 if a case failed
@@ -79,23 +84,62 @@ e2e_wait_http() {
     e2e_die "nothing answers at $1"
 }
 
-e2e_start_registry() {
-    local port dir
+e2e_serve_registry() {
+    local dir=$1 port i
     port=$(e2e_free_port)
-    e2e_tmp
-    dir=$(mktemp -d "$E2E_TMP/registry.XXXXXX")
-    cat >"$dir/config.yml" <<END
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}
-http: {addr: 127.0.0.1:$port}
-END
-    printf '%s\n' "${E2E_YAML:-}" >>"$dir/config.yml"
+    shift
+    mkdir -p "$dir"
+    {
+        echo 'version: 0.1'
+        echo 'log: {level: error}'
+        echo "storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}"
+        echo 'http:'
+        echo "  addr: 127.0.0.1:$port"
+        printf '%s\n' "$@"
+    } >"$dir/config.yml"
     e2e_serve docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1
-    # Not /v2/, which some want a password for.
-    e2e_wait_http "http://127.0.0.1:$port/"
     # shellcheck disable=SC2034 # for the sourcing script
     E2E_REGISTRY=127.0.0.1:$port
+    # One that speaks TLS answers too, with a complaint.
+    for ((i = 0; i < 100; i++)); do
+        curl -ks -o /dev/null "http://$E2E_REGISTRY/v2/" && return 0
+        sleep 0.05
+    done
+    e2e_die "no registry at $E2E_REGISTRY"
+}
+
+e2e_start_registry() {
+    e2e_tmp
+    e2e_serve_registry "$(mktemp -d "$E2E_TMP/registry.XXXXXX")" "" "${E2E_YAML:-}"
+}
+
+e2e_make_certs() {
+    local dir=$1
+    mkdir -p "$dir"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stave-test-ca -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
+    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$dir/key.pem" -out "$dir/csr" 2>/dev/null
+    printf 'subjectAltName=IP:127.0.0.1\n' >"$dir/ext"
+    openssl x509 -req -in "$dir/csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial -days 2 -extfile "$dir/ext" \
+        -out "$dir/cert.pem" 2>/dev/null
+}
+
+e2e_start_dockerd() {
+    local dir=$1 pid i
+    [ -x /usr/sbin/dockerd ] || { echo 'dockerd (Debian docker.io) is not installed'; return 1; }
+    mkdir -p "$dir"
+    # Debian's own client: another one on PATH may be newer than the daemon.
+    E2E_DOCKER=(/usr/bin/docker -H "unix://$dir/sock")
+    # In a mount namespace of its own: it may leave its data directory mounted upon itself.
+    e2e_serve unshare --mount /usr/sbin/dockerd --data-root "$dir/data" --exec-root "$dir/exec" -H "unix://$dir/sock" \
+        -p "$dir/pid" --bridge none --iptables=false --storage-driver vfs >"$dir/log" 2>&1
+    pid=${E2E_PIDS[-1]% *}
+    for ((i = 0; i < 300; i++)); do
+        "${E2E_DOCKER[@]}" version >/dev/null 2>&1 && return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "dockerd cannot start here: $(tail -n 1 "$dir/log")"
+    return 1
 }
 
 e2e_start_http() {
@@ -144,6 +188,12 @@ E2E_PASSED=0 E2E_FAILED=0 E2E_SKIPPED=0
 
 e2e_fail() { echo "$*"; exit 1; }
 e2e_skip() { echo "$*"; exit 77; }
+e2e_need() { command -v "$1" >/dev/null || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || e2e_skip "$1 is not installed"; }
+
+e2e_own() {
+    E2E_PIDS=() E2E_TMP='' E2E_STARTED_REF=''
+    trap e2e_cleanup EXIT
+}
 
 e2e_same() { [ "$2" = "$3" ] || e2e_fail "$1: '$2' instead of '$3'"; }
 e2e_has() { case $2 in *"$3"*) ;; *) e2e_fail "$1: no '$3' in: $2" ;; esac; }

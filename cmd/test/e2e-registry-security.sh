@@ -346,8 +346,8 @@ with_token_server() {
     local dir=$1 place=${4:-http://127.0.0.1} port
     port=$(e2e_free_port)
     mkdir -p "$dir"
-    TOKEND_PASSWORD=$PASSWORD TOKEND_TOKENS=$dir/tokens TOKEND_SAID=$3 e2e_serve python3 "$DATA/tokend.py" "$port" "$CERTS/ca.key" \
-        "$CERTS/ca.crt" "$dir/requests" "$2"
+    TOKEND_PASSWORD=$PASSWORD TOKEND_TOKENS=$dir/tokens e2e_serve python3 "$DATA/tokend.py" "$port" "$CERTS/ca.key" \
+        "$CERTS/ca.crt" "$dir/requests" "$2" "$3"
     wait_port "$port"
     serve "$dir" "auth: {token: {realm: '$place:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
 }
@@ -533,7 +533,7 @@ suite() {
     with_token_server "$TOKEN_DIR" 60 60
     WITH_TOKEN=$E2E_REGISTRY
     SHORT_DIR=$E2E_TMP/short
-    with_token_server "$SHORT_DIR" -58 300
+    with_token_server "$SHORT_DIR" 2 300
     WITH_SHORT=$E2E_REGISTRY
     REALM_DIR=$E2E_TMP/realm
     TOKEND_TLS="$CERTS/good.pem $CERTS/good.key" with_token_server "$REALM_DIR" 60 60 https://localhost

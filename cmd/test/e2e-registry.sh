@@ -15,40 +15,6 @@ trap e2e_cleanup EXIT
 # CONTAINERS_REGISTRIES_CONF is that of e2e-lib.sh: no Docker Hub.
 unset DOCKER_AUTH_CONFIG DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_CONFIG_HOME XDG_RUNTIME_DIR
 
-# serve DIR YAML...: a docker-registry whose configuration has these lines behind "http:"; sets E2E_REGISTRY.
-serve() {
-    local dir=$1 port
-    port=$(e2e_free_port)
-    shift
-    mkdir -p "$dir"
-    {
-        echo 'version: 0.1'
-        echo 'log: {level: error, accesslog: {disabled: true}}'
-        echo "storage: {filesystem: {rootdirectory: $dir/data}, delete: {enabled: true}}"
-        echo 'http:'
-        echo "  addr: 127.0.0.1:$port"
-        printf '%s\n' "$@"
-    } >"$dir/config.yml"
-    e2e_serve docker-registry serve "$dir/config.yml" >"$dir/log" 2>&1
-    E2E_REGISTRY=127.0.0.1:$port
-    for ((i = 0; i < 100; i++)); do
-        curl -ks -o /dev/null "http://$E2E_REGISTRY/v2/" && return 0
-        sleep 0.05
-    done
-    e2e_die "no registry at $E2E_REGISTRY"
-}
-
-# An authority, and a certificate of it for 127.0.0.1.
-make_certs() {
-    local dir=$1
-    mkdir -p "$dir"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stave-test-ca -keyout "$dir/ca.key" -out "$dir/ca.crt" 2>/dev/null
-    openssl req -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout "$dir/key.pem" -out "$dir/csr" 2>/dev/null
-    printf 'subjectAltName=IP:127.0.0.1\n' >"$dir/ext"
-    openssl x509 -req -in "$dir/csr" -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -CAcreateserial -days 2 -extfile "$dir/ext" \
-        -out "$dir/cert.pem" 2>/dev/null
-}
-
 # An image of two layers, tagged $1.
 make_image() {
     mkdir -p ctx
@@ -234,20 +200,20 @@ with_token() {
 
 suite() {
     e2e_tmp
-    serve "$E2E_TMP/plain"
+    e2e_serve_registry "$E2E_TMP/plain" ''
     PLAIN=$E2E_REGISTRY
     CERTS=$E2E_TMP/certs
-    make_certs "$CERTS"
-    serve "$E2E_TMP/tls" "  tls: {certificate: $CERTS/cert.pem, key: $CERTS/key.pem}"
+    e2e_make_certs "$CERTS"
+    e2e_serve_registry "$E2E_TMP/tls" "  tls: {certificate: $CERTS/cert.pem, key: $CERTS/key.pem}"
     TLS=$E2E_REGISTRY
     perl -e 'print "user:", crypt("secret", q($2y$05$abcdefghijklmnopqrstuu)), "\n"' >"$E2E_TMP/htpasswd"
-    serve "$E2E_TMP/password" "auth: {htpasswd: {realm: stave-test, path: $E2E_TMP/htpasswd}}"
+    e2e_serve_registry "$E2E_TMP/password" "auth: {htpasswd: {realm: stave-test, path: $E2E_TMP/htpasswd}}"
     PASSWORD=$E2E_REGISTRY
     local port
     port=$(e2e_free_port)
     TOKEN_LOG=$E2E_TMP/token.log
     e2e_serve python3 "$E2E_TOP/testdata/registry/tokend.py" "$port" "$CERTS/ca.key" "$CERTS/ca.crt" "$TOKEN_LOG" 2
-    serve "$E2E_TMP/token" "auth: {token: {realm: 'http://127.0.0.1:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
+    e2e_serve_registry "$E2E_TMP/token" "auth: {token: {realm: 'http://127.0.0.1:$port/token', service: registry, issuer: stave-test, rootcertbundle: $CERTS/ca.crt}}"
     TOKEN=$E2E_REGISTRY
     e2e_case 'push and pull' plain
     e2e_case 'with skopeo' others

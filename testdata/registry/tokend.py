@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """A token server as Docker Hub's (distribution, "Token Authentication Specification").
 
-tokend.py PORT KEY CERT LOG [LIFE]: tokens signed with KEY, whose certificate CERT the registry trusts, valid LIFE
-seconds (default 60). user/secret may do everything; nobody may pull what begins with "public/". A refresh token is
-"refresh-secret". LOG gets a line for each request: method, whether a login came, scopes.
+tokend.py PORT KEY CERT LOG [LIFE [SAID]]: tokens signed with KEY, whose certificate CERT the registry trusts, valid LIFE
+seconds (default 60); the answer says SAID (default LIFE). user/secret may do everything; nobody may pull what begins
+with "public/". A refresh token is "refresh-secret". LOG gets a line for each request: method, whether a login came,
+scopes.
 
-TOKEND_TLS: certificate and key, and it speaks TLS. TOKEND_PASSWORD: another password than "secret". TOKEND_TOKENS: a file that gets each token. TOKEND_SAID: the life that is
-told, where it is another than LIFE, so that a token ends before its time. (docker-registry takes tokens for 60 seconds
-after their end: such a LIFE is below 0.)
+TOKEND_TLS: certificate and key, and it speaks TLS. TOKEND_PASSWORD: another password than "secret". TOKEND_TOKENS: a
+file that gets each token.
 """
 import base64
 import http.server
@@ -22,7 +22,8 @@ import urllib.parse
 
 PORT, KEY, CERT, LOG = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 LIFE = int(sys.argv[5]) if len(sys.argv) > 5 else 60
-SAID = int(os.environ.get("TOKEND_SAID", LIFE))
+SAID = int(sys.argv[6]) if len(sys.argv) > 6 else LIFE
+LEEWAY = 60  # docker-registry takes a token for so long after its end
 LOGIN = b"user:" + os.environ.get("TOKEND_PASSWORD", "secret").encode()
 
 
@@ -45,7 +46,7 @@ def sign(scopes, user):
             wanted = [a for a in wanted if a == "pull" and name.startswith("public/")]
         access.append({"type": kind, "name": name, "actions": wanted})
     header = {"typ": "JWT", "alg": "RS256", "x5c": [der()]}
-    claims = {"iss": "stave-test", "sub": user or "", "aud": "registry", "exp": now + LIFE, "nbf": now - 100, "iat": now,
+    claims = {"iss": "stave-test", "sub": user or "", "aud": "registry", "exp": now + LIFE - LEEWAY, "nbf": now - 100, "iat": now,
               "jti": str(random.random()), "access": access}
     text = b64(json.dumps(header).encode()) + b"." + b64(json.dumps(claims).encode())
     mark = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEY], input=text, check=True, capture_output=True).stdout
