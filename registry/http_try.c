@@ -260,6 +260,11 @@ set_tls(struct reg_try *t, struct stv_err **err)
 		tls = &strict;
 	SET(CURLOPT_SSL_VERIFYPEER, tls->is_unverified ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, tls->is_unverified ? 0L : 2L);
+	if (tls->is_unverified) {
+		/* It would read the system's authorities all the same. */
+		SET(CURLOPT_CAINFO, NULL);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 	if (tls->ca_len > 0) {
 		/* curl_blob takes a pointer that is not const, to copy it. */
 		struct curl_blob pem = {.data = (void *)(uintptr_t)tls->ca_pem,

@@ -131,7 +131,7 @@ e2e_start_dockerd() {
     E2E_DOCKER=(/usr/bin/docker -H "unix://$dir/sock")
     # In a mount namespace of its own: it may leave its data directory mounted upon itself.
     e2e_serve unshare --mount /usr/sbin/dockerd --data-root "$dir/data" --exec-root "$dir/exec" -H "unix://$dir/sock" \
-        -p "$dir/pid" --bridge none --iptables=false --storage-driver vfs >"$dir/log" 2>&1
+        -p "$dir/pid" --bridge none --iptables=false --storage-driver "${E2E_DOCKER_DRIVER:-vfs}" >"$dir/log" 2>&1
     pid=${E2E_PIDS[-1]% *}
     for ((i = 0; i < 300; i++)); do
         "${E2E_DOCKER[@]}" version >/dev/null 2>&1 && return 0

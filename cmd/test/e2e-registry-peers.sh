@@ -480,6 +480,8 @@ second_push() {
     run "$STAVE" pull "$r/second/push:1"
     at=$(log_lines)
     run "$STAVE" push "$r/second/push:1"
+    # Where there is no TLS no authorities are read.
+    run env SSL_CERT_FILE="$PWD/none" "$STAVE" push "$r/second/push:1"
     e2e_same 'requests of one who pulled it' "$(requests "$at" | grep -E '^(POST|PATCH) |^PUT .*/blobs/' || true)" ''
 }
 
@@ -501,6 +503,25 @@ second_pull() {
     at=$(log_lines)
     run "$STAVE" build -t mine mine
     e2e_same 'requests of a build' "$(requests "$at")" ''
+}
+
+# The registry wants our certificate.
+own_certificate() {
+    local r dir
+    export HOME=$PWD
+    e2e_own
+    e2e_serve_registry "$PWD/registry" "  tls: {certificate: $CERTS/cert.pem, key: $CERTS/key.pem, clientcas: [$CERTS/ca.crt]}"
+    r=$E2E_REGISTRY
+    dir=$PWD/.config/containers/certs.d/$r
+    mkdir -p "$dir"
+    cp "$CERTS/ca.crt" "$dir/"
+    make_image "$r/t:1"
+    e2e_exits 4 "$STAVE" push "$r/t:1"
+    cp "$CERTS/cert.pem" "$dir/client.cert"
+    cp "$CERTS/key.pem" "$dir/client.key"
+    run "$STAVE" push "$r/t:1"
+    run skopeo copy "docker://$r/t:1" oci-archive:got.tar:x
+    STAVE_ROOT=$PWD/.other run "$STAVE" pull "$r/t:1"
 }
 
 start_registries() {
@@ -539,6 +560,7 @@ suite() {
     e2e_case 'private, a password' private "$PASSWORD"
     e2e_case 'private, tokens' private_with_token
     e2e_case 'expired token' expired
+    e2e_case 'a certificate of our own' own_certificate
     e2e_case 'second push' second_push
     e2e_case 'second pull' second_pull
     e2e_case 'bases to docker.io' bases_pushed
