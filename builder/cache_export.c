@@ -163,8 +163,8 @@ send_layer(void *arg, size_t i, struct stv_err **err)
 	r = cas_layer_get(store, &l->diff_id, &form, err);
 	/* What came compressed goes on as it came. */
 	if (r == 1 && stv_digest_equal(&form.blob, &form.diff_id))
-		r = lay_compress(store, &l->diff_id, &x->to->how, &form, err) <
-				    0
+		r = lay_compress(store, &l->diff_id, &x->to->how, NULL, &form,
+				 err) < 0
 			    ? -1
 			    : 1;
 	if (r <= 0)

@@ -17,6 +17,7 @@
 #include "builder/base.h"
 #include "builder/parallel.h"
 #include "builder/push.h"
+#include "builder/push_ahead.h"
 
 #define DEFAULT_PARALLEL 4
 
@@ -25,7 +26,8 @@ struct push {
 	const struct reg_ref *ref;
 	struct bld_pushed *ret;
 	struct oci_manifest *manifest;
-	pthread_mutex_t lock; /* over ->ret and the listener */
+	struct bld_ahead *ahead; /* layers that are on their way, or NULL */
+	pthread_mutex_t lock;	 /* over ->ret and the listener */
 };
 
 /* One blob, for who watches it. */
@@ -47,16 +49,38 @@ open_blob(void *arg, int *ret_fd, struct stv_err **err)
 }
 
 static void
-on_progress(void *arg, uint64_t now, uint64_t total)
+tell_progress(void *arg, const struct stv_digest *blob, uint64_t now,
+	      uint64_t total)
 {
-	struct watched *w = arg;
-	struct push *p = w->push;
+	struct push *p = arg;
 
 	if (p->o->on_progress == NULL)
 		return;
 	(void)pthread_mutex_lock(&p->lock);
-	p->o->on_progress(p->o->arg, &w->d->digest, now, total);
+	p->o->on_progress(p->o->arg, blob, now, total);
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/* A blob is at its end. */
+static void
+tell_sent(void *arg, const struct stv_digest *blob, bool is_ok,
+	  enum reg_uploaded how, uint64_t sent)
+{
+	struct push *p = arg;
+
+	(void)pthread_mutex_lock(&p->lock);
+	p->ret->sent += sent;
+	if (is_ok && p->o->on_blob != NULL)
+		p->o->on_blob(p->o->arg, blob, how);
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+static void
+on_progress(void *arg, uint64_t now, uint64_t total)
+{
+	struct watched *w = arg;
+
+	tell_progress(w->push, &w->d->digest, now, total);
 }
 
 static int
@@ -77,14 +101,12 @@ push_blob(void *arg, size_t i, struct stv_err **err)
 	uint64_t sent = 0;
 	int rc;
 
+	if (p->ahead != NULL && bld_ahead_has(p->ahead, &u.digest))
+		return 0;
 	if (p->o->from != NULL)
 		u.from = p->o->from(p->o->arg, &u.digest);
 	rc = reg_client_put_blob(p->o->client, p->ref, &u, &how, &sent, err);
-	(void)pthread_mutex_lock(&p->lock);
-	p->ret->sent += sent;
-	if (rc == 0 && p->o->on_blob != NULL)
-		p->o->on_blob(p->o->arg, &u.digest, how);
-	(void)pthread_mutex_unlock(&p->lock);
+	tell_sent(p, &u.digest, rc == 0, how, sent);
 	return rc;
 }
 
@@ -107,10 +129,23 @@ wants_repack(const struct push *p)
 	return false;
 }
 
-/* In the place of the image's own manifest, one without plain layers. */
+static unsigned
+n_parallel(const struct push *p)
+{
+	return p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
+}
+
+/* In the place of the image's own manifest, one without plain layers; large
+ * ones are on their way then. */
 static int
 repack(struct push *p, struct stv_err **err)
 {
+	struct bld_ahead_opts ahead = {.client = p->o->client,
+				       .ref = p->ref,
+				       .n_parallel = n_parallel(p),
+				       .on_sent = tell_sent,
+				       .on_progress = tell_progress,
+				       .arg = p};
 	struct cas_repack_opts o = {
 		.how = p->o->how,
 		.has_docker_types = strcmp(p->manifest->media_type,
@@ -120,6 +155,8 @@ repack(struct push *p, struct stv_err **err)
 
 	if (p->o->form != NULL)
 		o = *p->o->form;
+	p->ahead = bld_ahead_new(&ahead);
+	o.watch = bld_ahead_watch(p->ahead);
 	if (cas_repack(p->o->store, &p->ret->manifest, &o, &d, err) < 0)
 		return -1;
 	p->ret->manifest = d.digest;
@@ -151,10 +188,11 @@ push_all(struct push *p, const struct cas_image *image, struct stv_err **err)
 {
 	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
 	char digest[STV_DIGEST_STR_MAX];
-	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
 
 	if (prepare(p, image, &text, err) < 0 ||
-	    bld_parallel(p->manifest->n_layers + 1, n, push_blob, p, err) < 0)
+	    bld_parallel(p->manifest->n_layers + 1, n_parallel(p), push_blob, p,
+			 err) < 0 ||
+	    (p->ahead != NULL && bld_ahead_wait(p->ahead, err) < 0))
 		return -1;
 	p->ret->has_docker_types =
 		strcmp(p->manifest->media_type, DOCKER_MT_MANIFEST) == 0;
@@ -176,6 +214,7 @@ bld_push(const struct bld_push_opts *o, const struct cas_image *image,
 	*ret = (struct bld_pushed){.sent = 0};
 	(void)pthread_mutex_init(&p.lock, NULL);
 	rc = push_all(&p, image, err);
+	bld_ahead_free(p.ahead);
 	(void)pthread_mutex_destroy(&p.lock);
 	oci_manifest_free(p.manifest);
 	return rc;

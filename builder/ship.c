@@ -63,7 +63,7 @@ send_layer(struct bld_ship *s, const struct stv_digest *diff_id,
 	uint64_t sent = 0;
 	int rc;
 
-	if (lay_compress(store, diff_id, &to->form->how, &l, err) < 0 ||
+	if (lay_compress(store, diff_id, &to->form->how, NULL, &l, err) < 0 ||
 	    cas_blob_open(store, &l.blob, &fd, &u.size, err) < 0)
 		return -1;
 	u.fd = fd;

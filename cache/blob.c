@@ -192,6 +192,13 @@ cas_writer_size(const struct cas_writer *w)
 	return w->size;
 }
 
+int
+cas_writer_peek(const struct cas_writer *w, uint64_t *ret_size)
+{
+	*ret_size = w->size - w->fill;
+	return w->fd;
+}
+
 static int
 check_digest(const struct stv_digest *got, const struct stv_digest *want,
 	     struct stv_err **err)

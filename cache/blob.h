@@ -48,6 +48,13 @@ struct stv_sink *cas_writer_sink(struct cas_writer *w);
 uint64_t cas_writer_size(const struct cas_writer *w);
 
 /*
+ * cas_writer_peek(w, ret_size): its file, of which the first *ret_size bytes
+ * can be read by pread() already, also by other threads.  Borrows; who reads on
+ * after the commit or the end needs a descriptor of his own.
+ */
+int cas_writer_peek(const struct cas_writer *w, uint64_t *ret_size);
+
+/*
  * cas_writer_commit(w, want, ret, err):
  * Make the blob visible under the digest of its bytes, which *ret gets.  If
  * ${want} is non-NULL the digest must equal it.  A blob that is already there

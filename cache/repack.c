@@ -58,7 +58,7 @@ convert(struct cas_store *s, const struct cas_repack_opts *o,
 	if (row < 0)
 		return 0;
 	if (have == STV_CODEC_NONE ? o->how.codec != have : o->is_forced) {
-		if (lay_compress(s, diff_id, &o->how, &l, err) < 0)
+		if (lay_compress(s, diff_id, &o->how, o->watch, &l, err) < 0)
 			return -1;
 		layer->digest = l.blob;
 		layer->size = l.blob_size;

@@ -11,6 +11,7 @@
 #include "core/oci.h"
 
 struct cas_store;  /* cache/store.h */
+struct lay_watch;  /* cache/layer_compress.h */
 struct stv_digest; /* core/digest.h */
 struct stv_err;	   /* core/err.h */
 
@@ -23,7 +24,8 @@ struct cas_repack_opts {
 	/* Also those that were compressed when they were received. */
 	bool is_forced;
 	bool has_docker_types; /* docker's media types instead of OCI's */
-	struct stv_pairs annotations; /* of the manifest, added.  Borrowed. */
+	struct stv_pairs annotations;  /* of the manifest, added.  Borrowed. */
+	const struct lay_watch *watch; /* of layers compressed here, or NULL */
 };
 
 /*

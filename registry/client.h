@@ -137,6 +137,15 @@ struct reg_upload {
 	 * gives before its end is told.
 	 */
 	struct stv_in *(*stream)(void *arg, struct stv_err **err);
+	/*
+	 * The file of ${fd} is still being written; what is known so far is
+	 * ${size}, and the digest is not.  Wait until there are more than
+	 * ${beyond} bytes or all, and set size; at the end also digest and
+	 * is_growing.  By the thread that sends.
+	 */
+	bool is_growing;
+	int (*grow)(struct reg_upload *u, uint64_t beyond,
+		    struct stv_err **err);
 	uint64_t size;
 	struct stv_digest digest;
 	const char
@@ -154,13 +163,15 @@ enum reg_uploaded { REG_UPLOAD_HAD, REG_UPLOAD_MOUNTED, REG_UPLOAD_SENT };
  * it; a blob that this client found or put there before is not asked for again.
  * Larger ones go in pieces of 64 MiB at most (16 MiB of a stream, the only one
  * that is kept), and what the registry took of a piece that broke off is not
- * sent again.  *ret_sent counts the bytes that
- * went out, those of broken tries too.
- * Errors: those of reg_host_do() and of the stream; STV_E_DIGEST: the registry
- *         got other bytes.
+ * sent again.  *ret_sent counts the bytes that went out, those of broken tries
+ * too.  One that is still being written is sent as it grows, and whether the
+ * registry has it is asked once it is whole: what went out until then was for
+ * nothing if it has, and was no loss of time.
+ * Errors: those of reg_host_do(), of the stream and of u->grow(); STV_E_DIGEST:
+ *         the registry got other bytes.
  */
 int reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
-			const struct reg_upload *u, enum reg_uploaded *ret,
+			struct reg_upload *u, enum reg_uploaded *ret,
 			uint64_t *ret_sent, struct stv_err **err);
 
 /*

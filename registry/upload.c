@@ -19,18 +19,21 @@
 #define MAX_WHOLE ((uint64_t)1 << 20)
 /* Proxies and CDNs in front of registries limit a body to 100 MB. */
 #define MAX_PIECE ((uint64_t)64 << 20)
+/* Of what is still being written at least so much goes at once. */
+#define MIN_GROWN ((uint64_t)16 << 20)
 
 /* An upload under way. */
 struct session {
 	struct reg_client *client;
 	const struct reg_endpoint *place;
-	const struct reg_upload *u;
+	struct reg_upload *u;
 	struct reg_host *host;
 	char *what;
 	int fd;		 /* of the blob; ->u's, or opened by it */
 	char *location;	 /* of the session, or NULL */
 	uint64_t offset; /* what the registry has */
 	uint64_t sent;
+	bool is_had; /* it grew into something that the registry has */
 	unsigned n_breaks;
 	unsigned n_idle;
 
@@ -230,7 +233,7 @@ ask_offset(struct session *s, struct stv_err **err)
 		if (res.status != 404 && res.status != 405 && res.status != 400)
 			return -1;
 		stv_err_clear(err);
-		n = is_there(s, err);
+		n = s->u->is_growing ? 0 : is_there(s, err);
 		return n != 0 ? (int)n : open_session(s, err);
 	}
 	n = range_end(&res);
@@ -292,20 +295,50 @@ is_all_taken(const struct session *s, const struct reg_http_response *res)
 	       (uint64_t)n == s->piece;
 }
 
+/* Tell the registry that no more comes; without that it waits for days. */
+static void
+abandon(struct session *s)
+{
+	struct stv_err *err = NULL;
+	reg_auto_response res = {0};
+
+	(void)call(s, "DELETE", s->location, NULL, &res, &err);
+	stv_err_free(err);
+}
+
+/* Wait for what is next of a blob that is being written.  1 where it is whole
+ * now, and something that the registry has. */
+static int
+grow(struct session *s, struct stv_err **err)
+{
+	int r = s->u->grow(s->u, s->offset + MIN_GROWN, err);
+
+	if (r == 0 && s->u->is_growing)
+		return 0;
+	if (r == 0)
+		r = is_there(s, err);
+	s->is_had = r == 1;
+	if (r != 0)
+		abandon(s);
+	return r;
+}
+
 /* All pieces; 1 where the registry has the blob already. */
 static int
 send_pieces(struct session *s, struct stv_err **err)
 {
-	while (s->offset < s->u->size) {
+	for (;;) {
 		reg_auto_response res = {0};
+		int r = s->u->is_growing ? grow(s, err) : 0;
 		uint64_t left = s->u->size - s->offset;
 		uint64_t max =
 			s->u->stream != NULL ? REG_MAX_REPLAY : MAX_PIECE;
 
+		if (r != 0 || left == 0)
+			return r;
 		s->piece = left < max ? left : max;
 		if (send_piece(s, "PATCH", s->location, &res, err) < 0) {
-			int r = recover(s, &res, err);
-
+			r = recover(s, &res, err);
 			if (r != 0)
 				return r;
 			continue;
@@ -313,8 +346,7 @@ send_pieces(struct session *s, struct stv_err **err)
 		if (take_location(s, &res, err) < 0)
 			return -1;
 		if (!is_all_taken(s, &res)) {
-			int r = recover_short(s, err);
-
+			r = recover_short(s, err);
 			if (r != 0)
 				return r;
 			continue;
@@ -322,7 +354,6 @@ send_pieces(struct session *s, struct stv_err **err)
 		s->n_idle = 0;
 		s->offset += s->piece;
 	}
-	return 0;
 }
 
 static int
@@ -355,41 +386,53 @@ send_blob(struct session *s, struct stv_err **err)
 	if (s->fd < 0 && s->u->stream == NULL &&
 	    s->u->open(s->u->arg, &s->fd, err) < 0)
 		return -1;
-	if (s->u->size > MAX_WHOLE)
+	if (s->u->is_growing || s->u->size > MAX_WHOLE)
 		r = send_pieces(s, err);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
 	return end_session(s, err);
 }
 
+/* What the client remembers of a blob that is there. */
+static char *
+known_name(const struct session *s)
+{
+	char text[STV_DIGEST_STR_MAX];
+
+	return stv_xasprintf("%s/%s@%s", s->place->host, s->place->path,
+			     stv_digest_str(&s->u->digest, text));
+}
+
 /* Did this client see or put the blob there before? */
 static bool
-is_known(struct reg_client *c, const char *name)
+is_known(const struct session *s)
 {
+	stv_auto_free char *name = known_name(s);
 	bool is;
 
-	(void)pthread_mutex_lock(&c->lock);
-	is = stv_strs_has(&c->there, name);
-	(void)pthread_mutex_unlock(&c->lock);
+	(void)pthread_mutex_lock(&s->client->lock);
+	is = stv_strs_has(&s->client->there, name);
+	(void)pthread_mutex_unlock(&s->client->lock);
 	return is;
 }
 
 static void
-add_known(struct reg_client *c, const char *name)
+add_known(const struct session *s)
 {
-	(void)pthread_mutex_lock(&c->lock);
-	if (!stv_strs_has(&c->there, name))
-		stv_strs_add(&c->there, name);
-	(void)pthread_mutex_unlock(&c->lock);
+	stv_auto_free char *name = known_name(s);
+
+	(void)pthread_mutex_lock(&s->client->lock);
+	if (!stv_strs_has(&s->client->there, name))
+		stv_strs_add(&s->client->there, name);
+	(void)pthread_mutex_unlock(&s->client->lock);
 }
 
 int
 reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
-		    const struct reg_upload *u, enum reg_uploaded *ret,
+		    struct reg_upload *u, enum reg_uploaded *ret,
 		    uint64_t *ret_sent, struct stv_err **err)
 {
 	struct session s = {.client = c, .u = u, .fd = u->fd};
-	stv_auto_free char *name = NULL;
 	struct reg_endpoints places;
 	char text[STV_DIGEST_STR_MAX];
 	int r;
@@ -401,16 +444,21 @@ reg_client_put_blob(struct reg_client *c, const struct reg_ref *ref,
 	s.place = &places.v[0];
 	s.host = reg_client_host(c, s.place, err);
 	s.what = stv_xasprintf("blob %s of %s",
-			       stv_digest_str(&u->digest, text), s.place->path);
-	name = stv_xasprintf("%s/%s@%s", s.place->host, s.place->path, text);
-	r = s.host == NULL ? -1 : is_known(c, name) ? 1 : is_there(&s, err);
+			       u->is_growing ? "that is made"
+					     : stv_digest_str(&u->digest, text),
+			       s.place->path);
+	r = s.host == NULL  ? -1
+	    : u->is_growing ? 0
+	    : is_known(&s)  ? 1
+			    : is_there(&s, err);
 	*ret = REG_UPLOAD_HAD;
 	if (r == 0) {
 		r = send_blob(&s, err);
-		*ret = r == 1 ? REG_UPLOAD_MOUNTED : REG_UPLOAD_SENT;
+		if (!s.is_had)
+			*ret = r == 1 ? REG_UPLOAD_MOUNTED : REG_UPLOAD_SENT;
 	}
 	if (r >= 0)
-		add_known(c, name);
+		add_known(&s);
 	*ret_sent = s.sent;
 	stv_in_close(s.body);
 	if (u->fd < 0)

@@ -172,7 +172,7 @@ compress(const struct stv_digest *diff_id, const struct stv_compression *how)
 	struct stv_err *err = NULL;
 	struct cas_layer l;
 
-	ok(lay_compress(store, diff_id, how, &l, &err), err);
+	ok(lay_compress(store, diff_id, how, NULL, &l, &err), err);
 	return l;
 }
 
@@ -203,6 +203,56 @@ Test(repack, a_form_is_made_once_for_each_compressor)
 	/* the plain form stays the one that layers are read from */
 	cr_assert_eq(cas_layer_get(store, &plain_id, &got, &err), 1);
 	cr_expect(stv_digest_equal(&got.blob, &plain_id));
+}
+
+struct seen {
+	unsigned n_bytes;
+	unsigned n_ends;
+	uint64_t size;
+	struct stv_digest blob;
+	bool is_readable;
+};
+
+static void
+on_bytes(void *arg, int fd, uint64_t size)
+{
+	struct seen *seen = arg;
+	uint8_t last;
+
+	seen->n_bytes++;
+	seen->is_readable =
+		size == 0 || pread(fd, &last, 1, (off_t)size - 1) == 1;
+}
+
+static void
+on_end(void *arg, const struct cas_layer *form)
+{
+	struct seen *seen = arg;
+
+	seen->n_ends++;
+	seen->size = form != NULL ? form->blob_size : 0;
+	if (form != NULL)
+		seen->blob = form->blob;
+}
+
+Test(repack, who_watches_sees_a_form_while_it_is_made_and_only_then)
+{
+	struct stv_compression how = {.codec = STV_CODEC_ZSTD};
+	struct seen seen = {.n_bytes = 0};
+	struct lay_watch watch = {on_bytes, on_end, &seen};
+	struct cas_repack_opts o = {.how = how, .watch = &watch};
+	struct oci_manifest *m = repack(&o);
+
+	cr_expect_gt(seen.n_bytes, 0);
+	cr_expect(seen.is_readable);
+	cr_expect_eq(seen.n_ends, 1);
+	cr_expect(stv_digest_equal(&seen.blob, &m->layers[1].digest));
+	cr_expect_eq(seen.size, m->layers[1].size);
+	oci_manifest_free(m);
+	seen.n_bytes = 0;
+	oci_manifest_free(repack(&o));
+	cr_expect_eq(seen.n_bytes, 0);
+	cr_expect_eq(seen.n_ends, 1);
 }
 
 Test(repack, of_many_forms_each_is_found_again)

@@ -485,6 +485,28 @@ second_push() {
     e2e_same 'requests of one who pulled it' "$(requests "$at" | grep -E '^(POST|PATCH) |^PUT .*/blobs/' || true)" ''
 }
 
+# A large layer is on its way while it is compressed; and where it turns out to be there, it does not get to its end.
+sent_ahead() {
+    local r=$PLAIN at first
+    mkdir ctx
+    head -c 90000000 /dev/urandom >ctx/large
+    printf 'FROM scratch\nCOPY large /\n' >ctx/Dockerfile
+    run "$STAVE" build -t "$r/ahead:1" ctx
+    cp -a .store .copy
+    at=$(log_lines)
+    run "$STAVE" push "$r/ahead:1"
+    requests "$at" >made
+    first=$(grep -n '^PATCH ' made | head -n 1)
+    [ "${first%%:*}" -lt "$(grep -n '^HEAD /v2/ahead/blobs/' made | tail -n 1 | cut -d: -f1)" ] || e2e_fail "nothing went ahead: $(cat made)"
+    export STAVE_ROOT=$PWD/.copy
+    at=$(log_lines)
+    e2e_exits 0 "$STAVE" push "$r/ahead:1"
+    e2e_hasnt 'the same again, compressed anew' "$E2E_OUT" ': Pushed'
+    e2e_same 'uploads that were ended' "$(requests "$at" | grep '^PUT .*/blobs/' || true)" ''
+    e2e_has 'requests' "$(requests "$at")" 'DELETE /v2/ahead/blobs/uploads/'
+    STAVE_ROOT=$PWD/.other run "$STAVE" pull "$r/ahead:1"
+}
+
 second_pull() {
     local r=$PLAIN at
     make_image "$r/second/pull:1"
@@ -563,6 +585,7 @@ suite() {
     e2e_case 'a certificate of our own' own_certificate
     e2e_case 'second push' second_push
     e2e_case 'second pull' second_pull
+    e2e_case 'sent ahead' sent_ahead
     e2e_case 'bases to docker.io' bases_pushed
     APPS_BASE=from_registry
     e2e_case 'FROM busybox' from_busybox

@@ -349,6 +349,111 @@ Test(client, a_blob_that_can_be_mounted_is_not_sent)
 	rig_close(&r);
 }
 
+/* A blob that has a thousand bytes more each time, and is whole at the third.
+ */
+static int
+grow(struct reg_upload *u, uint64_t beyond, struct stv_err **err)
+{
+	unsigned *n = u->arg;
+
+	cr_expect_gt(beyond, u->size);
+	if (++*n > 3)
+		return stv_fail(err, STV_E_IO, "nothing more");
+	u->size = 1000 * (uint64_t)*n;
+	u->is_growing = *n < 3;
+	u->digest = stv_digest_of("x", 1);
+	return 0;
+}
+
+/* What a registry says to two pieces of such a blob, and then ${answer} to the
+ * question whether it has it. */
+static void
+answer_pieces(struct rig *r, const char *answer)
+{
+	httpd_answer(&r->server, ACCEPTED "Location: /up/1\r\n\r\n"); /* POST */
+	httpd_answer(&r->server, ACCEPTED "Location: /up/2\r\n\r\n");
+	httpd_answer(&r->server, ACCEPTED "Location: /up/3\r\n\r\n");
+	httpd_answer(&r->server, answer); /* HEAD */
+}
+
+Test(client, what_is_being_made_is_sent_as_it_grows)
+{
+	unsigned n = 0;
+	struct reg_upload u = {.is_growing = true, .grow = grow, .arg = &n};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(3000);
+	answer_pieces(&r, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+	httpd_answer(&r.server, ACCEPTED "Location: /up/4\r\n\r\n");
+	httpd_answer(&r.server,
+		     "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		0, "%s", r.err == NULL ? "" : stv_err_msg(stv_err_root(r.err)));
+	cr_expect_eq(how, REG_UPLOAD_SENT);
+	cr_expect_eq(sent, 3000);
+	cr_expect_not_null(strstr(r.server.requests[0], "POST "));
+	cr_expect_not_null(strstr(r.server.requests[2], "PATCH /up/2 "));
+	cr_expect_not_null(
+		strstr(r.server.requests[2], "Range: 1000-1999\r\n"));
+	cr_expect_not_null(strstr(r.server.requests[3], "HEAD "));
+	cr_expect_not_null(
+		strstr(r.server.requests[4], "Range: 2000-2999\r\n"));
+	cr_expect_not_null(
+		strstr(r.server.requests[5], "PUT /up/4?digest=sha256:"));
+	(void)close(u.fd);
+	rig_close(&r);
+}
+
+Test(client, what_turns_out_to_be_there_is_not_sent_to_its_end)
+{
+	unsigned n = 0;
+	struct reg_upload u = {.is_growing = true, .grow = grow, .arg = &n};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(3000);
+	answer_pieces(&r, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n");
+	httpd_answer(&r.server, "HTTP/1.1 204 No\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		0);
+	cr_expect_eq(how, REG_UPLOAD_HAD);
+	cr_expect_eq(sent, 2000);
+	cr_expect_not_null(strstr(r.server.requests[4], "DELETE /up/3 "));
+	(void)close(u.fd);
+	rig_close(&r);
+}
+
+Test(client, what_is_not_made_to_its_end_is_given_up)
+{
+	unsigned n = 3;
+	struct reg_upload u = {.is_growing = true, .grow = grow, .arg = &n};
+	enum reg_uploaded how;
+	uint64_t sent;
+	struct rig r;
+
+	rig_open(&r);
+	u.fd = make_file(3000);
+	httpd_answer(&r.server, ACCEPTED "Location: /up/1\r\n\r\n");
+	httpd_answer(&r.server, "HTTP/1.1 204 No\r\n\r\n");
+	httpd_start(&r.server);
+	cr_assert_eq(
+		reg_client_put_blob(r.client, &r.ref, &u, &how, &sent, &r.err),
+		-1);
+	cr_expect_eq(stv_err_code(r.err), STV_E_IO);
+	cr_expect_not_null(strstr(r.server.requests[1], "DELETE /up/1 "));
+	(void)close(u.fd);
+	rig_close(&r);
+}
+
 Test(client, a_manifest_that_is_sent_elsewhere_is_not_put)
 {
 	struct rig r;
