@@ -110,7 +110,9 @@ on_body(char *p, size_t size, size_t n, void *arg)
 			 (uintmax_t)t->req->max_size);
 		return 0;
 	}
-	t->res->status = (int)status;
+	/* From the first byte on it is the reader's. */
+	if (!t->has_body)
+		t->res->status = (int)status;
 	t->has_body = true;
 	if (t->transfer.in.data != NULL && total > 0 &&
 	    !reg_transfer_arrived(&t->transfer, p, total))
