@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/cleanup.h"
+
 #include "cache/layer_compress.h"
 #include "registry/client.h"
 
@@ -57,5 +59,7 @@ int bld_ahead_wait(struct bld_ahead *a, struct stv_err **err);
 
 /* bld_ahead_free(a): waits too, where nobody did.  NULL is ok. */
 void bld_ahead_free(struct bld_ahead *a);
+
+STV_DEFINE_CLEANUP(bld_ahead, bld_ahead_free);
 
 #endif /* STAVE_BUILDER_PUSH_AHEAD_H */

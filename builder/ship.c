@@ -18,6 +18,7 @@
 #include "builder/cache_import.h"
 #include "builder/lazy.h"
 #include "builder/push.h"
+#include "builder/push_ahead.h"
 #include "builder/ship.h"
 
 #define STACK_SIZE ((size_t)512 << 10)
@@ -49,6 +50,20 @@ bld_ship_new(struct bld_build *b)
 
 /* --- while steps run --- */
 
+static void
+on_sent(void *arg, const struct stv_digest *blob, bool is_ok,
+	enum reg_uploaded how, uint64_t sent)
+{
+	struct bld_ship *s = arg;
+
+	(void)blob;
+	(void)is_ok;
+	(void)how;
+	(void)pthread_mutex_lock(&s->lock);
+	s->sent += sent;
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 /* The form and the place of the first push; others mount from it. */
 static int
 send_layer(struct bld_ship *s, const struct stv_digest *diff_id,
@@ -56,6 +71,12 @@ send_layer(struct bld_ship *s, const struct stv_digest *diff_id,
 {
 	const struct bld_push_to *to = &s->b->o->pushes[0];
 	struct cas_store *store = s->b->o->store;
+	struct bld_ahead_opts o = {.client = s->client,
+				   .ref = to->ref,
+				   .n_parallel = 1,
+				   .on_sent = on_sent,
+				   .arg = s};
+	stv_auto(bld_ahead) *ahead = bld_ahead_new(&o);
 	struct reg_upload u = {.fd = -1};
 	enum reg_uploaded how;
 	struct cas_layer l;
@@ -63,15 +84,17 @@ send_layer(struct bld_ship *s, const struct stv_digest *diff_id,
 	uint64_t sent = 0;
 	int rc;
 
-	if (lay_compress(store, diff_id, &to->form->how, NULL, &l, err) < 0 ||
-	    cas_blob_open(store, &l.blob, &fd, &u.size, err) < 0)
+	if (lay_compress(store, diff_id, &to->form->how, bld_ahead_watch(ahead),
+			 &l, err) < 0)
+		return -1;
+	if (bld_ahead_has(ahead, &l.blob))
+		return bld_ahead_wait(ahead, err);
+	if (cas_blob_open(store, &l.blob, &fd, &u.size, err) < 0)
 		return -1;
 	u.fd = fd;
 	u.digest = l.blob;
 	rc = reg_client_put_blob(s->client, to->ref, &u, &how, &sent, err);
-	(void)pthread_mutex_lock(&s->lock);
-	s->sent += sent;
-	(void)pthread_mutex_unlock(&s->lock);
+	on_sent(s, &u.digest, rc == 0, how, sent);
 	return rc;
 }
 

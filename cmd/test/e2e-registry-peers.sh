@@ -485,9 +485,17 @@ second_push() {
     e2e_same 'requests of one who pulled it' "$(requests "$at" | grep -E '^(POST|PATCH) |^PUT .*/blobs/' || true)" ''
 }
 
+# went_ahead AT: a piece of a blob was there before anybody knew its digest.
+went_ahead() {
+    local first
+    requests "$1" >made
+    first=$(grep -n '^PATCH ' made | head -n 1)
+    [ "${first%%:*}" -lt "$(grep -n '^HEAD /v2/ahead/blobs/' made | tail -n 1 | cut -d: -f1)" ] || e2e_fail "nothing went ahead: $(cat made)"
+}
+
 # A large layer is on its way while it is compressed; and where it turns out to be there, it does not get to its end.
 sent_ahead() {
-    local r=$PLAIN at first
+    local r=$PLAIN at
     mkdir ctx
     head -c 90000000 /dev/urandom >ctx/large
     printf 'FROM scratch\nCOPY large /\n' >ctx/Dockerfile
@@ -495,9 +503,7 @@ sent_ahead() {
     cp -a .store .copy
     at=$(log_lines)
     run "$STAVE" push "$r/ahead:1"
-    requests "$at" >made
-    first=$(grep -n '^PATCH ' made | head -n 1)
-    [ "${first%%:*}" -lt "$(grep -n '^HEAD /v2/ahead/blobs/' made | tail -n 1 | cut -d: -f1)" ] || e2e_fail "nothing went ahead: $(cat made)"
+    went_ahead "$at"
     export STAVE_ROOT=$PWD/.copy
     at=$(log_lines)
     e2e_exits 0 "$STAVE" push "$r/ahead:1"
@@ -505,6 +511,13 @@ sent_ahead() {
     e2e_same 'uploads that were ended' "$(requests "$at" | grep '^PUT .*/blobs/' || true)" ''
     e2e_has 'requests' "$(requests "$at")" 'DELETE /v2/ahead/blobs/uploads/'
     STAVE_ROOT=$PWD/.other run "$STAVE" pull "$r/ahead:1"
+    # A build that pushes.
+    head -c 90000000 /dev/urandom >ctx/large
+    at=$(log_lines)
+    run "$STAVE" build --push -t "$r/ahead:2" ctx
+    went_ahead "$at"
+    STAVE_ROOT=$PWD/.other run "$STAVE" pull "$r/ahead:2"
+    STAVE_ROOT=$PWD/.other run "$STAVE" fsck
 }
 
 second_pull() {
