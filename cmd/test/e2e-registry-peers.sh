@@ -485,12 +485,14 @@ second_push() {
     e2e_same 'requests of one who pulled it' "$(requests "$at" | grep -E '^(POST|PATCH) |^PUT .*/blobs/' || true)" ''
 }
 
-# went_ahead AT: a piece of a blob was there before anybody knew its digest.
+# went_ahead AT: a piece of a blob was there before anybody asked for it by its digest.
 went_ahead() {
-    local first
+    local session digest
     requests "$1" >made
-    first=$(grep -n '^PATCH ' made | head -n 1)
-    [ "${first%%:*}" -lt "$(grep -n '^HEAD /v2/ahead/blobs/' made | tail -n 1 | cut -d: -f1)" ] || e2e_fail "nothing went ahead: $(cat made)"
+    session=$(sed -n 's|^PATCH .*/uploads/\([^?]*\).*|\1|p' made | head -n 1)
+    digest=$(sed -n "s/^PUT .*$session.*digest=\(sha256:[0-9a-f]*\).*/\1/p" made)
+    [ "$(grep -n -m 1 '^PATCH ' made | cut -d: -f1)" -lt "$(grep -n -m 1 "^HEAD .*$digest" made | cut -d: -f1)" ] ||
+        e2e_fail "nothing went ahead: $(cut -c1-80 made)"
 }
 
 # A large layer is on its way while it is compressed; and where it turns out to be there, it does not get to its end.
@@ -511,8 +513,10 @@ sent_ahead() {
     e2e_same 'uploads that were ended' "$(requests "$at" | grep '^PUT .*/blobs/' || true)" ''
     e2e_has 'requests' "$(requests "$at")" 'DELETE /v2/ahead/blobs/uploads/'
     STAVE_ROOT=$PWD/.other run "$STAVE" pull "$r/ahead:1"
-    # A build that pushes.
+    # A build that pushes, while its next step runs.
     head -c 90000000 /dev/urandom >ctx/large
+    cp "$(command -v busybox)" ctx/sh
+    printf 'FROM scratch\nCOPY large /\nCOPY sh /bin/sh\nRUN sleep 4\n' >ctx/Dockerfile
     at=$(log_lines)
     run "$STAVE" build --push -t "$r/ahead:2" ctx
     went_ahead "$at"
