@@ -159,6 +159,13 @@ struct bld_opts {
 	size_t n_pushes;
 	/* They go nowhere else: the store does not keep them. */
 	bool is_push_only;
+	/*
+	 * What a name without a registry can mean that is not in the store, the
+	 * most probable first, in whole names (reg_conf_short_name(), with
+	 * ${registry_arg}); NULL: Docker Hub's.
+	 */
+	int (*short_names)(void *arg, const char *text, struct stv_strs *ret,
+			   struct stv_err **err);
 	bool pulls_always; /* --pull: a tag is looked up there each time */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
