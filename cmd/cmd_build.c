@@ -303,6 +303,7 @@ execute(struct build *b, struct stv_err **err)
 		.n_cache_from = b->r.caches.from.len,
 		.cache_to = b->r.caches.to.v,
 		.n_cache_to = b->r.caches.to.len,
+		.short_names = cmd_registry_names,
 		.pulls_always = b->v->pull,
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
