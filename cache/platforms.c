@@ -301,7 +301,7 @@ cas_image_for(struct cas_store *s, const struct cas_image *img,
 	if (r == 0)
 		r = choose(&l, &img->manifest, want, &doc, err);
 	cas_set_fini(&l.held);
-	if (r != 1)
+	if (r != 1 || doc.manifest == NULL)
 		return r;
 	found.config = doc.manifest->config.digest;
 	if (read_config(&l, &found.config, &c, err) < 0)

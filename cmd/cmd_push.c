@@ -136,7 +136,7 @@ push_one(struct push *p, const char *name, struct stv_err **err)
 /* The tags of one repository, as the images of the store have them. */
 struct search {
 	struct cas_store *store;
-	const char *prefix; /* "docker.io/library/x:" */
+	char *prefix; /* "docker.io/library/x:" */
 	struct stv_strs found;
 	struct stv_err **err;
 };
@@ -159,7 +159,6 @@ static int
 push_all_tags(struct push *p, const char *name, struct stv_err **err)
 {
 	const char *base = strrchr(name, '/');
-	stv_auto_free char *prefix = NULL;
 	struct search s = {.store = p->store, .err = err};
 	reg_auto_ref ref = {0};
 	int rc;
@@ -172,7 +171,7 @@ push_all_tags(struct push *p, const char *name, struct stv_err **err)
 				name, *strpbrk(base, ":@"));
 	if (reg_ref_parse(name, &ref, err) < 0)
 		return -1;
-	s.prefix = prefix = stv_xasprintf("%s/%s:", ref.domain, ref.path);
+	s.prefix = stv_xasprintf("%s/%s:", ref.domain, ref.path);
 	rc = cas_image_each(p->store, on_image, &s, err);
 	if (rc == 0 && s.found.len == 0)
 		rc = stv_fail(err, STV_E_NOT_FOUND,
@@ -181,6 +180,7 @@ push_all_tags(struct push *p, const char *name, struct stv_err **err)
 	for (size_t i = 0; rc == 0 && i < s.found.len; i++)
 		rc = push_one(p, s.found.v[i], err);
 	stv_strs_clear(&s.found);
+	free(s.prefix);
 	return rc;
 }
 

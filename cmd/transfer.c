@@ -116,18 +116,26 @@ draw(struct cmd_transfer *t)
 	}
 }
 
+/* Its place among those that move; their number where it is none. */
+static size_t
+find(const struct cmd_transfer *t, const struct stv_digest *blob)
+{
+	size_t i = 0;
+
+	while (i < t->list.len && !stv_digest_equal(&t->list.v[i].blob, blob))
+		i++;
+	return i;
+}
+
 void
 cmd_transfer_move(struct cmd_transfer *t, const struct stv_digest *blob,
 		  const char *word, uint64_t now, uint64_t total)
 {
-	struct moving *m = NULL;
+	size_t i = find(t, blob);
 
-	for (size_t i = 0; i < t->list.len && m == NULL; i++)
-		if (stv_digest_equal(&t->list.v[i].blob, blob))
-			m = &t->list.v[i];
-	if (m == NULL)
-		m = stv_vec_push(&t->list);
-	*m = (struct moving){*blob, word, now, total};
+	if (i == t->list.len)
+		(void)stv_vec_push(&t->list);
+	t->list.v[i] = (struct moving){*blob, word, now, total};
 	if (!t->is_tty || now_ns() - t->drawn_ns < REDRAW_NS)
 		return;
 	t->drawn_ns = now_ns();
@@ -141,14 +149,13 @@ cmd_transfer_done(struct cmd_transfer *t, const struct stv_digest *blob,
 		  const char *text)
 {
 	char id[STV_DIGEST_STR_MAX];
+	size_t i = find(t, blob);
 
-	for (size_t i = 0; i < t->list.len; i++)
-		if (stv_digest_equal(&t->list.v[i].blob, blob)) {
-			memmove(&t->list.v[i], &t->list.v[i + 1],
-				(t->list.len - i - 1) * sizeof(t->list.v[0]));
-			t->list.len--;
-			break;
-		}
+	if (i < t->list.len) {
+		memmove(&t->list.v[i], &t->list.v[i + 1],
+			(t->list.len - i - 1) * sizeof(t->list.v[0]));
+		t->list.len--;
+	}
 	erase(t);
 	fprintf(t->out, "%s: %s\n", cmd_id_str(blob, false, id), text);
 	draw(t);
