@@ -206,6 +206,18 @@ add_index(struct save *v, const struct cas_save_image *image,
 	return 0;
 }
 
+/* An index that was made for this archive, of images that all are here. */
+static int
+add_loose(struct save *v, const struct stv_digest *d, const struct oci_index *x,
+	  struct stv_err **err)
+{
+	add_blob(v, d);
+	for (size_t i = 0; i < x->n_manifests; i++)
+		if (add_manifest(v, &x->manifests[i].digest, NULL, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* The names that an index.json gives: containerd's whole one, and the tag. */
 static void
 add_descriptor(struct save *v, const struct cas_save_image *image,
@@ -238,12 +250,9 @@ find_config(struct save *v, const struct stv_digest *manifest,
 	int r = cas_image_find(v->store, stv_digest_hex(manifest, hex), &img,
 			       err);
 
-	if (r == 0)
-		return stv_fail(err, STV_E_NOT_FOUND, "no image sha256:%s",
-				hex);
 	if (r == 1)
 		*ret = img.config;
-	return r < 0 ? -1 : 0;
+	return r;
 }
 
 /* An image's media type as its document says it. */
@@ -279,6 +288,8 @@ add_image(struct save *v, const struct cas_save_image *image,
 		if (r == 0)
 			r = find_config(v, &image->manifest, &config, err);
 		if (r == 0)
+			r = add_loose(v, &image->manifest, x, err);
+		else if (r == 1)
 			r = add_index(v, image, &config, err);
 	} else {
 		r = oci_manifest_parse(stv_buf_str(&text), text.len, NULL, &m,
