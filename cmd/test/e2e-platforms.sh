@@ -235,6 +235,94 @@ short_names() {
     e2e_has 'why' "$E2E_ERR" 'could be on any of 2 registries'
 }
 
+# A build for both: files only, so nothing has to run for the other one.
+make_app() {
+    mkdir -p app
+    cat >app/Dockerfile <<'END'
+FROM --platform=$BUILDPLATFORM scratch AS tool
+COPY Dockerfile /tool
+FROM scratch AS app
+ARG TARGETPLATFORM
+ARG TARGETARCH
+COPY --from=tool /tool /tool
+COPY $TARGETARCH /arch
+LABEL for=$TARGETPLATFORM
+END
+    echo "$ARCH" >"app/$ARCH"
+    echo "$OTHER" >"app/$OTHER"
+}
+
+built() {
+    local both=linux/$ARCH,linux/$OTHER id r=$E2E_REGISTRY/built/t:1
+    make_app
+    e2e_exits 0 "$STAVE" build --progress plain --platform "$both" -t "$r" --iidfile iid --metadata-file meta app
+    e2e_has 'step' "$E2E_ERR" "[linux/$OTHER app 3/3] COPY"
+    e2e_has 'once' "$(grep -A2 "linux/$ARCH tool 2/2" <<<"$E2E_ERR")" CACHED
+    id=$(cat iid)
+    e2e_same 'digest' "$(jq -r '."containerimage.digest"' meta)" "$id"
+    e2e_same 'type' "$(jq -r '."containerimage.descriptor".mediaType' meta)" "$OCI.index.v1+json"
+    e2e_same 'here' "$(platforms)" "linux/$ARCH, linux/$OTHER"
+    e2e_same 'for' "$("$STAVE" inspect --platform "$OTHER" -f '{{index .Config.Labels "for"}}' "$r")" "linux/$OTHER"
+    e2e_exits 0 "$STAVE" build -q --platform "linux/$ARCH" --platform "$OTHER" -t "$r" app
+    e2e_same 'again' "$E2E_OUT" "$id"
+    e2e_exits 0 "$STAVE" fsck
+    "$STAVE" prune -f >/dev/null
+    e2e_exits 0 "$STAVE" push "$r"
+    e2e_same 'pushed' "$(skopeo inspect --raw --tls-verify=false "docker://$r" | jq -c '[.manifests[].platform.architecture]')" "[\"$ARCH\",\"$OTHER\"]"
+    skopeo copy -q --all --src-tls-verify=false "docker://$r" oci:copy
+    # One platform, but an index all the same.
+    e2e_exits 0 "$STAVE" build -q --build-arg BUILDKIT_MULTI_PLATFORM=1 --platform "$OTHER" -t one app
+    e2e_same 'an index' "$("$STAVE" save one | tar -xO index.json | jq -r '.manifests[0].mediaType')" "$OCI.index.v1+json"
+    # And a base of several platforms.
+    make_index built/base
+    printf 'FROM %s/built/base:1\nCOPY Dockerfile /x\n' "$E2E_REGISTRY" >app/Dockerfile
+    e2e_exits 0 "$STAVE" build --platform "$both" -t based app
+    e2e_same 'bases' "$("$STAVE" inspect --platform "$OTHER" -f '{{.Architecture}}' based)" "$OTHER"
+    e2e_exits 0 "$STAVE" run based
+    e2e_same 'ran' "$E2E_OUT" "$ARCH"
+}
+
+outputs() {
+    local both=linux/$ARCH,linux/$OTHER
+    make_app
+    e2e_exits 0 "$STAVE" build --platform "$both" --annotation index:a=b --annotation c=d -o type=oci,dest=x.tar -t x:1 app
+    mkdir layout && tar -C layout -xf x.tar
+    skopeo copy -q --all oci:layout oci:copy
+    jq -r '.manifests[0].digest' layout/index.json | sed s,:,/, >name
+    e2e_same 'annotation' "$(jq -r .annotations.a "layout/blobs/$(cat name)")" b
+    e2e_same 'each' "$(jq -r '.manifests[].digest' "layout/blobs/$(cat name)" | sed s,:,/, | while read -r d; do jq -r .annotations.c "layout/blobs/$d"; done | xargs)" 'd d'
+    e2e_exits 0 env STAVE_ROOT="$PWD/other" "$STAVE" load -i x.tar
+    e2e_same 'loaded' "$(STAVE_ROOT=$PWD/other platforms)" "linux/$ARCH, linux/$OTHER"
+    e2e_exits 0 "$STAVE" build --platform "$both" -o out app
+    e2e_same 'this' "$(cat "out/linux_$ARCH/arch")" "$ARCH"
+    e2e_same 'other' "$(cat "out/linux_$OTHER/arch")" "$OTHER"
+    e2e_exits 0 "$STAVE" build --platform "$both" -o type=tar,dest=out.tar app
+    e2e_same 'tar' "$(tar -xOf out.tar "linux_$OTHER/arch")" "$OTHER"
+    e2e_exits 0 "$STAVE" build --platform "$OTHER" -o type=local,dest=split,platform-split=true app
+    e2e_same 'split' "$(cat "split/linux_$OTHER/arch")" "$OTHER"
+    e2e_exits 2 "$STAVE" build --platform "$both" -o type=docker,dest=y.tar app
+    e2e_has 'why' "$E2E_ERR" 'docker exporter does not support exporting manifest lists'
+}
+
+# What cannot run here is said before anything is executed; what fails for one platform leaves nothing of the others.
+refused() {
+    local both=linux/$ARCH,linux/s390x
+    make_index refused/t
+    if [ -e /proc/sys/fs/binfmt_misc/qemu-s390x ]; then e2e_skip 's390x is emulated here'; fi
+    mkdir ctx
+    printf 'FROM scratch\nCOPY Dockerfile /\nRUN ["/x"]\n' >ctx/Dockerfile
+    e2e_exits 7 "$STAVE" build --platform "$both" -t x ctx
+    e2e_has 'where' "$E2E_ERR" 'Dockerfile:3'
+    e2e_has 'what' "$E2E_ERR" 'cannot run programs for linux/s390x'
+    e2e_has 'way out' "$E2E_ERR" qemu-user-static
+    e2e_hasnt 'nothing ran' "$E2E_ERR" COPY
+    e2e_exits 7 "$STAVE" build --platform linux/s390x -t x ctx
+    printf 'FROM scratch\nARG TARGETARCH\nCOPY %s /\n' "\$TARGETARCH" >ctx/Dockerfile
+    touch "ctx/$ARCH"
+    e2e_exits 1 "$STAVE" build --platform "linux/$ARCH,linux/$OTHER" -t x ctx
+    e2e_same 'nothing' "$("$STAVE" images -q)" ''
+}
+
 # On a terminal layers that move are drawn in place; in a file each has one line.
 terminal() {
     local r=$E2E_REGISTRY/tty/t:1
@@ -263,4 +351,7 @@ e2e_case 'a pull that breaks off' broken
 e2e_case 'all tags' all_tags
 e2e_case 'short names' short_names
 e2e_case 'on a terminal' terminal
+e2e_case 'a build for two platforms' built
+e2e_case 'outputs of two platforms' outputs
+e2e_case 'what cannot run here' refused
 e2e_summary e2e-platforms
