@@ -226,6 +226,11 @@ pull_images(struct bld_pulling *p, struct cas_image *best, struct stv_err **err)
 			rc = pull_attachment(p, err);
 			continue;
 		}
+		/* that of the one platform was read, and stays */
+		if (p->o->platform == NULL) {
+			oci_config_free(p->config);
+			p->config = NULL;
+		}
 		if ((p->config == NULL && read_config(p, err) < 0) ||
 		    read_layers(p, err) < 0) {
 			rc = -1;
@@ -239,8 +244,6 @@ pull_images(struct bld_pulling *p, struct cas_image *best, struct stv_err **err)
 			has_host =
 				stv_platform_match(&host, &p->config->platform);
 		}
-		oci_config_free(p->config);
-		p->config = NULL;
 	}
 	stv_platform_fini(&host);
 	if (rc == 0 && !has_best)
