@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/limits.h"
@@ -11,6 +12,9 @@
 #include "core/vec.h"
 
 #include "cache/blob.h"
+#include "cache/repack.h"
+#include "registry/client.h"
+#include "registry/ref.h"
 
 #include "builder/build_internal.h"
 #include "builder/emulation.h"
@@ -125,13 +129,111 @@ put_all(const struct bld_opts *o, const struct stv_platform *platforms,
 	static const struct stv_strs no_tags;
 	size_t n_targets = o->n_targets > 0 ? o->n_targets : 1;
 
-	for (size_t t = 0; t < n_targets && !o->no_image; t++)
+	if (o->no_image || o->is_push_only)
+		return 0;
+	for (size_t t = 0; t < n_targets; t++)
 		if (put_index(o, platforms, n, results + t * n,
 			      o->n_targets > 0 ? &o->targets[t].tags : &no_tags,
 			      &ret[t], err) < 0)
 			return -1;
 	return 0;
 }
+
+/* ---- what is pushed --------------------------------------------------- */
+
+/* The images go by digest; an index can name them in one form only. */
+static int
+make_pushes(const struct bld_opts *o, struct bld_push_to *ret,
+	    struct stv_err **err)
+{
+	for (size_t i = 0; i < o->n_pushes; i++) {
+		const struct bld_push_to *to = &o->pushes[i];
+
+		for (size_t k = 0; k < i; k++)
+			if (o->pushes[k].target == to->target &&
+			    memcmp(&o->pushes[k].form->how, &to->form->how,
+				   sizeof(to->form->how)) != 0)
+				return stv_fail(
+					err, STV_E_USAGE,
+					"an image of several platforms can be "
+					"pushed in one form only");
+		ret[i] = *to;
+		ret[i].is_by_digest = true;
+	}
+	return 0;
+}
+
+static int
+push_index(const struct bld_opts *o, const struct bld_push_to *to,
+	   const struct stv_platform *platforms, size_t n,
+	   const struct bld_result *results, struct oci_descriptor *ret,
+	   struct stv_err **err)
+{
+	struct reg_client *client = o->registry(o->registry_arg, err);
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	stv_auto_free char *name = reg_ref_familiar(to->ref);
+	stv_auto_free struct oci_descriptor *lines =
+		stv_xcalloc(n, sizeof(*lines));
+	char str[STV_DIGEST_STR_MAX];
+	const char *type;
+
+	if (client == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		make_line(&results[i], &platforms[i], &o->line_annotations,
+			  &lines[i]);
+		lines[i].digest = results[i].pushed.digest;
+		lines[i].size = results[i].pushed.size;
+		free(lines[i].media_type);
+		lines[i].media_type = stv_xstrdup(results[i].pushed.media_type);
+	}
+	type = bld_index_write(lines, n, &o->index_annotations, &text);
+	for (size_t i = 0; i < n; i++)
+		oci_descriptor_fini(&lines[i]);
+	oci_descriptor_fini(ret);
+	*ret = (struct oci_descriptor){
+		.media_type = stv_xstrdup(type),
+		.digest = stv_digest_of(stv_buf_str(&text), text.len),
+		.size = text.len,
+	};
+	stv_digest_str(&ret->digest, str);
+	if (reg_client_put_manifest(client, to->ref,
+				    to->is_by_digest ? str : to->ref->tag, type,
+				    stv_buf_str(&text), text.len, err) < 0)
+		return stv_wrap(err, "pushing %s", name);
+	stv_emitf(o->listener, STV_EV_NOTE, "pushed %s, %s", name, str);
+	return 0;
+}
+
+static int
+push_all(const struct bld_opts *o, const struct stv_platform *platforms,
+	 size_t n, const struct bld_result *results, struct bld_index *ret,
+	 struct stv_err **err)
+{
+	int rc = 0;
+
+	if (o->n_pushes > 0)
+		stv_cancel_catch(true);
+	for (size_t i = 0; rc == 0 && i < o->n_pushes; i++) {
+		size_t t = o->pushes[i].target;
+
+		rc = push_index(o, &o->pushes[i], platforms, n, results + t * n,
+				&ret[t].pushed, err);
+		/* it is nowhere else: that is what it is called by */
+		if (rc == 0 && o->is_push_only)
+			ret[t].image.manifest = ret[t].pushed.digest;
+	}
+	return o->n_pushes > 0 ? stv_cancel_end(rc, err) : rc;
+}
+
+void
+bld_index_fini(struct bld_index *x)
+{
+	oci_descriptor_fini(&x->pushed);
+	*x = (struct bld_index){.manifest_size = 0};
+}
+
+/* ---- the build -------------------------------------------------------- */
 
 /* One platform; its results go where those of the targets are. */
 static int
@@ -163,11 +265,17 @@ bld_build_platforms(const struct bld_opts *o,
 	size_t n_all = n * (o->n_targets > 0 ? o->n_targets : 1);
 	stv_auto_free struct bld_result *results =
 		stv_xcalloc(n_all, sizeof(*results));
+	size_t n_targets = n_all / n;
+	stv_auto_free struct bld_index *indexes =
+		stv_xcalloc(n_targets, sizeof(*indexes));
+	stv_auto_free struct bld_push_to *pushes =
+		stv_xcalloc(o->n_pushes + 1, sizeof(*pushes));
 	struct bld_opts part = *o;
 	uint32_t n_ids = 0;
-	int rc = 0;
+	int rc = make_pushes(o, pushes, err);
 
 	part.n_ids = &n_ids;
+	part.pushes = pushes;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		part.platform = platforms[i];
 		rc = check(&part, err);
@@ -175,7 +283,15 @@ bld_build_platforms(const struct bld_opts *o,
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = build_one(&part, platforms, i, n, results, err);
 	if (rc == 0)
-		rc = put_all(o, platforms, n, results, ret_index, err);
+		rc = put_all(o, platforms, n, results, indexes, err);
+	if (rc == 0)
+		rc = push_all(o, platforms, n, results, indexes, err);
+	for (size_t t = 0; t < n_targets; t++) {
+		if (rc == 0)
+			ret_index[t] = indexes[t];
+		else
+			bld_index_fini(&indexes[t]);
+	}
 	for (size_t i = 0; i < n_all; i++) {
 		if (rc == 0)
 			ret[i] = results[i];

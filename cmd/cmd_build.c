@@ -387,10 +387,14 @@ is_loaded(const struct build *b)
 static int
 write_results(struct build *b, struct stv_err **err)
 {
-	for (size_t i = 0; i < b->made.n; i++)
-		if (b->results[i].pushed.media_type != NULL)
-			oci_descriptor_copy(&b->made.written[i],
-					    &b->results[i].pushed);
+	for (size_t i = 0; i < b->made.n; i++) {
+		const struct oci_descriptor *pushed =
+			b->r.is_multi ? &b->indexes[i].pushed
+				      : &b->results[i].pushed;
+
+		if (pushed->media_type != NULL)
+			oci_descriptor_copy(&b->made.written[i], pushed);
+	}
 	if (is_loaded(b))
 		stv_emitf(ui_listener(b->ui), STV_EV_NOTE,
 			  "delivering to docker");
@@ -549,6 +553,8 @@ end(struct build *b)
 		bld_result_fini(&b->results[i]);
 	for (size_t i = 0; i < b->made.n; i++) {
 		oci_descriptor_fini(&b->made.written[i]);
+		if (b->indexes != NULL)
+			bld_index_fini(&b->indexes[i]);
 		stv_strs_clear(&b->targets[i].tags);
 	}
 	free(b->targets);

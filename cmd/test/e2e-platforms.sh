@@ -270,6 +270,11 @@ built() {
     e2e_exits 0 "$STAVE" push "$r"
     e2e_same 'pushed' "$(skopeo inspect --raw --tls-verify=false "docker://$r" | jq -c '[.manifests[].platform.architecture]')" "[\"$ARCH\",\"$OTHER\"]"
     skopeo copy -q --all --src-tls-verify=false "docker://$r" oci:copy
+    # With the build: the images by digest, then the index; nothing of it is here.
+    e2e_exits 0 env STAVE_ROOT="$PWD/away" "$STAVE" build --platform "$both" --push -t "$E2E_REGISTRY/built/u:1" --metadata-file meta app
+    skopeo copy -q --all --src-tls-verify=false "docker://$E2E_REGISTRY/built/u:1" oci:pushed
+    e2e_same 'as told' "$(jq -r '."containerimage.digest"' meta)" "sha256:$(digest_of "$E2E_REGISTRY/built/u:1")"
+    e2e_same 'not here' "$(STAVE_ROOT=$PWD/away "$STAVE" images -q)" ''
     # One platform, but an index all the same.
     e2e_exits 0 "$STAVE" build -q --build-arg BUILDKIT_MULTI_PLATFORM=1 --platform "$OTHER" -t one app
     e2e_same 'an index' "$("$STAVE" save one | tar -xO index.json | jq -r '.manifests[0].mediaType')" "$OCI.index.v1+json"
@@ -280,6 +285,19 @@ built() {
     e2e_same 'bases' "$("$STAVE" inspect --platform "$OTHER" -f '{{.Architecture}}' based)" "$OTHER"
     e2e_exits 0 "$STAVE" run based
     e2e_same 'ran' "$E2E_OUT" "$ARCH"
+}
+
+# What one machine built for both, another one takes from the cache.
+cached() {
+    local both=linux/$ARCH,linux/$OTHER r=$E2E_REGISTRY/cached
+    make_app
+    make_index cached/base
+    printf 'FROM %s/base:1\nARG TARGETARCH\nCOPY %s /x\n' "$r" "\$TARGETARCH" >app/Dockerfile
+    e2e_exits 0 "$STAVE" build --platform "$both" --push -t "$r/one:1" --cache-to "$r/cache:1" app
+    export STAVE_ROOT=$PWD/cold
+    e2e_exits 0 "$STAVE" build --progress plain --platform "$both" --push -t "$r/two:1" --cache-from "$r/cache:1" app
+    e2e_same 'steps from it' "$(grep -c CACHED <<<"$E2E_ERR")" 2
+    e2e_same 'the same' "$(digest_of "$r/two:1")" "$(digest_of "$r/one:1")"
 }
 
 outputs() {
@@ -352,6 +370,7 @@ e2e_case 'all tags' all_tags
 e2e_case 'short names' short_names
 e2e_case 'on a terminal' terminal
 e2e_case 'a build for two platforms' built
+e2e_case 'a cache of two platforms' cached
 e2e_case 'outputs of two platforms' outputs
 e2e_case 'what cannot run here' refused
 e2e_summary e2e-platforms
