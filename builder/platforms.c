@@ -141,6 +141,14 @@ put_all(const struct bld_opts *o, const struct stv_platform *platforms,
 
 /* ---- what is pushed --------------------------------------------------- */
 
+static bool
+is_same_form(const struct cas_repack_opts *a, const struct cas_repack_opts *b)
+{
+	return a->how.codec == b->how.codec && a->how.level == b->how.level &&
+	       a->is_forced == b->is_forced &&
+	       a->has_docker_types == b->has_docker_types;
+}
+
 /* The images go by digest; an index can name them in one form only. */
 static int
 make_pushes(const struct bld_opts *o, struct bld_push_to *ret,
@@ -151,8 +159,7 @@ make_pushes(const struct bld_opts *o, struct bld_push_to *ret,
 
 		for (size_t k = 0; k < i; k++)
 			if (o->pushes[k].target == to->target &&
-			    memcmp(&o->pushes[k].form->how, &to->form->how,
-				   sizeof(to->form->how)) != 0)
+			    !is_same_form(o->pushes[k].form, to->form))
 				return stv_fail(
 					err, STV_E_USAGE,
 					"an image of several platforms can be "
