@@ -96,19 +96,22 @@ serve_all(struct reg_engine *e)
 {
 	for (;;) {
 		struct reg_transfer *t;
-		bool is_ending;
+		bool is_ending, is_done = false;
 
 		lock(e);
 		t = e->asked;
 		if (t != NULL) {
 			e->asked = t->next;
 			t->is_listed = false;
+			/* its owner may free it as soon as we let go */
+			is_done = t->is_done;
 		}
 		is_ending = e->is_ending;
 		unlock(e);
 		if (t == NULL)
 			return !is_ending;
-		serve(e, t);
+		if (!is_done)
+			serve(e, t);
 	}
 }
 
@@ -350,9 +353,25 @@ reg_transfer_abort(struct reg_transfer *t)
 	unlock(t->engine);
 }
 
+/* It may have asked for something while it came to its end. */
+static void
+forget(struct reg_transfer *t)
+{
+	struct reg_transfer **at = &t->engine->asked;
+
+	lock(t->engine);
+	while (*at != NULL && *at != t)
+		at = &(*at)->next;
+	if (*at == t)
+		*at = t->next;
+	t->is_listed = false;
+	unlock(t->engine);
+}
+
 void
 reg_transfer_fini(struct reg_transfer *t)
 {
+	forget(t);
 	free(t->in.data);
 	free(t->out.data);
 	(void)pthread_cond_destroy(&t->changed);
