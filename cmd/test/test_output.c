@@ -28,8 +28,8 @@ show_pairs(const char *what, const struct stv_pairs *p, struct stv_buf *ret)
 static void
 show(const struct cmd_output *o, struct stv_buf *ret)
 {
-	static const char *const types[] = {"image", "oci",   "docker",
-					    "tar",   "local", "cache",
+	static const char *const types[] = {"image",	"oci",	 "docker",
+					    "tar",	"local", "cache",
 					    "registry", "engine"};
 
 	stv_buf_addf(ret, "%s %s", types[o->type],
