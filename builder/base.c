@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cache/blob.h"
+#include "cache/platforms.h"
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/limits.h"
@@ -59,18 +60,6 @@ read_config(struct bld_build *b, const struct cas_image *img,
 			  err) < 0)
 		return -1;
 	return oci_config_parse(stv_buf_str(&text), text.len, ret, err);
-}
-
-/* Is the image that was found for another platform than is wanted? */
-static int
-is_other_platform(struct bld_build *b, const struct stv_platform *want,
-		  const struct cas_image *img, struct stv_err **err)
-{
-	stv_auto(oci_config) *c = NULL;
-
-	if (read_config(b, img, &c, err) < 0)
-		return -1;
-	return !stv_platform_match(want, &c->platform);
 }
 
 static void
@@ -148,18 +137,20 @@ find_good(struct bld_build *b, const struct reg_ref *ref, const char *name,
 	  const struct stv_platform *want, struct cas_image *ret,
 	  struct stv_err **err)
 {
-	int r = find(b->o->store, ref, ret, err);
+	struct cas_image img;
+	int r = find(b->o->store, ref, &img, err);
 
-	if (r != 1 || b->o->registry == NULL)
+	if (r != 1)
 		return r;
 	/* With a digest there is nothing newer. */
-	if (b->o->pulls_always && !ref->has_digest &&
+	if (b->o->registry != NULL && b->o->pulls_always && !ref->has_digest &&
 	    !stv_strs_has(&b->pulled, name))
 		return 0;
+	*ret = img;
 	if (want == NULL)
 		return 1;
-	r = is_other_platform(b, want, ret, err);
-	return r < 0 ? -1 : !r;
+	r = cas_image_for(b->o->store, &img, want, ret, err);
+	return r == 0 ? b->o->registry == NULL : r;
 }
 
 /* What was fetched in vain; and is it here for another platform? */
@@ -173,8 +164,8 @@ wrap_failure(struct bld_build *b, const char *reference,
 	struct cas_image img;
 
 	if (want != NULL && find(b->o->store, ref, &img, &ignored) == 1 &&
-	    read_config(b, &img, &c, &ignored) == 0 &&
-	    !stv_platform_match(want, &c->platform)) {
+	    cas_image_for(b->o->store, &img, want, &img, &ignored) == 0 &&
+	    read_config(b, &img, &c, &ignored) == 0) {
 		stv_auto_free char *want_str = stv_platform_str(want);
 		stv_auto_free char *have_str = stv_platform_str(&c->platform);
 
@@ -187,10 +178,24 @@ wrap_failure(struct bld_build *b, const char *reference,
 	stv_err_free(ignored);
 }
 
-/* An image of the store, or of a registry; two stages fetch one only once. */
+/* Wait until nobody else fetches it. */
+static int
+wait_for_others(struct bld_build *b, const char *name, struct stv_err **err)
+{
+	while (stv_strs_has(&b->pulling, name) && !bld_is_over(b))
+		(void)pthread_cond_wait(&b->changed, &b->lock);
+	if (bld_is_over(b))
+		return stv_fail(err, STV_E_CANCELLED, "cancelled");
+	return 0;
+}
+
+/*
+ * An image of the store, or of a registry, by its whole name; two stages fetch
+ * one only once.
+ */
 static int
 find_or_pull(struct bld_build *b, const struct bld_origin *from,
-	     struct cas_image *ret, struct stv_err **err)
+	     const char *reference, struct cas_image *ret, struct stv_err **err)
 {
 	const struct stv_platform *want = from->platform;
 	stv_auto_free char *name = NULL;
@@ -198,15 +203,13 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 	reg_auto_ref ref = {0};
 	int r;
 
-	if (reg_ref_parse(from->reference, &ref, err) < 0)
+	if (reg_ref_parse(reference, &ref, err) < 0)
 		return -1;
 	if (want == NULL && b->o->platform.os != NULL)
 		want = &b->o->platform;
 	name = reg_ref_str(&ref);
-	while (stv_strs_has(&b->pulling, name) && !bld_is_over(b))
-		(void)pthread_cond_wait(&b->changed, &b->lock);
-	if (bld_is_over(b))
-		return stv_fail(err, STV_E_CANCELLED, "cancelled");
+	if (wait_for_others(b, name, err) < 0)
+		return -1;
 	r = find_good(b, &ref, name, want, ret, err);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
@@ -216,7 +219,7 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 	stv_platform_host(&host);
 	r = pull(b, &ref, from, want != NULL ? want : &host, ret, err);
 	if (r < 0)
-		wrap_failure(b, from->reference, want, &ref, err);
+		wrap_failure(b, reference, want, &ref, err);
 	stv_platform_fini(&host);
 	forget(&b->pulling, name);
 	if (r == 0)
@@ -225,13 +228,79 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 	return r;
 }
 
+/*
+ * What a name as it is written can mean: itself where it names a registry or is
+ * here as docker understands it, else what registries.conf says.
+ */
+static int
+list_names(const struct bld_build *b, const char *reference,
+	   struct stv_strs *ret, struct stv_err **err)
+{
+	struct cas_image img;
+	int r = b->o->short_names == NULL
+			? 1
+			: bld_base_find(b->o->store, reference, &img, err);
+
+	if (r < 0)
+		return -1;
+	if (r == 0)
+		return b->o->short_names(b->o->registry_arg, reference, ret,
+					 err);
+	stv_strs_add(ret, reference);
+	return 0;
+}
+
+/* The first of ${names} that is here, else the first that can be fetched. */
+static int
+find_first(struct bld_build *b, const struct bld_origin *from,
+	   const struct stv_strs *names, struct cas_image *ret,
+	   struct stv_err **err)
+{
+	struct cas_image img;
+	int r = 0;
+
+	for (size_t i = 0; i < names->len && r == 0; i++) {
+		r = bld_base_find(b->o->store, names->v[i], &img, err);
+		if (r == 1)
+			return find_or_pull(b, from, names->v[i], ret, err);
+	}
+	for (size_t i = 0; i < names->len && r == 0; i++) {
+		struct stv_err *why = NULL;
+
+		if (find_or_pull(b, from, names->v[i], ret, &why) == 0)
+			return 0;
+		if (i + 1 == names->len ||
+		    stv_err_code(why) == STV_E_CANCELLED) {
+			*err = why;
+			return -1;
+		}
+		stv_emitf(b->o->listener, STV_EV_WARNING, "%s: %s", names->v[i],
+			  stv_err_msg(stv_err_root(why)));
+		stv_err_free(why);
+	}
+	return -1;
+}
+
+static int
+find_image(struct bld_build *b, const struct bld_origin *from,
+	   struct cas_image *ret, struct stv_err **err)
+{
+	struct stv_strs names = {0};
+	int rc = list_names(b, from->reference, &names, err);
+
+	if (rc == 0)
+		rc = find_first(b, from, &names, ret, err);
+	stv_strs_clear(&names);
+	return rc;
+}
+
 int
 bld_base_load(struct bld_build *b, const struct bld_origin *from,
 	      struct oci_config **ret, struct stv_err **err)
 {
 	struct cas_image img;
 	int r = from->named != NULL ? bld_named_image(b, from->named, &img, err)
-				    : find_or_pull(b, from, &img, err);
+				    : find_image(b, from, &img, err);
 
 	if (r < 0)
 		return -1;
@@ -312,12 +381,51 @@ is_below(struct cas_store *store, const struct stv_digest *config,
 	return 1;
 }
 
+/* The image that a stage began with, as it is for the stage's platform. */
+static int
+find_root(const struct bld_build *b, const char *reference,
+	  const struct stv_platform *platform, struct cas_image *ret,
+	  struct stv_err **err)
+{
+	struct stv_strs names = {0};
+	struct cas_image img;
+	int r = list_names(b, reference, &names, err) < 0 ? -1 : 0;
+
+	for (size_t i = 0; i < names.len && r == 0; i++)
+		r = bld_base_find(b->o->store, names.v[i], &img, err);
+	stv_strs_clear(&names);
+	if (r != 1)
+		return r;
+	*ret = img;
+	r = cas_image_for(b->o->store, &img, platform, ret, err);
+	return r < 0 ? -1 : 1;
+}
+
+/* The manifest of an image whose layers are still elsewhere, or NULL. */
+static int
+find_elsewhere(const struct bld_build *b, const char *reference,
+	       const struct oci_manifest **ret, struct stv_err **err)
+{
+	struct stv_strs names = {0};
+	int rc = b->lazy == NULL ? 0 : list_names(b, reference, &names, err);
+
+	*ret = NULL;
+	for (size_t i = 0; rc == 0 && *ret == NULL && i < names.len; i++) {
+		reg_auto_ref ref = {0};
+
+		rc = reg_ref_parse(names.v[i], &ref, err);
+		if (rc == 0)
+			*ret = bld_lazy_manifest(b, &ref);
+	}
+	stv_strs_clear(&names);
+	return rc;
+}
+
 int
 bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 		  struct oci_manifest **ret, struct stv_err **err)
 {
 	const struct bld_stage *root = st;
-	reg_auto_ref ref = {0};
 	const struct oci_manifest *elsewhere;
 	struct stv_digest ignored;
 	struct cas_image img;
@@ -327,14 +435,14 @@ bld_base_manifest(const struct bld_build *b, const struct bld_stage *st,
 		root = b->stages.v[root->base.stage];
 	if (root->base.kind != BLD_BASE_IMAGE || root->base.named != NULL)
 		return 0;
-	if (reg_ref_parse(root->base.reference, &ref, err) < 0)
+	if (find_elsewhere(b, root->base.reference, &elsewhere, err) < 0)
 		return -1;
-	elsewhere = bld_lazy_manifest(b, &ref);
 	if (elsewhere != NULL) {
 		*ret = oci_manifest_copy(elsewhere);
 		return 1;
 	}
-	r = find(b->o->store, &ref, &img, err);
+	r = find_root(b, root->base.reference, &st->config->platform, &img,
+		      err);
 	/* somebody may have moved the tag since the stage began */
 	if (r == 1)
 		r = is_below(b->o->store, &img.config, st->config, err);

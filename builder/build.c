@@ -29,6 +29,7 @@
 void
 bld_result_fini(struct bld_result *r)
 {
+	free(r->blobs);
 	free(r->diff_ids);
 	oci_descriptor_fini(&r->pushed);
 	oci_config_free(r->config);
@@ -231,7 +232,9 @@ finish(struct bld_build *b, struct bld_result *ret, struct stv_err **err)
 {
 	struct stv_err *e = NULL;
 
-	warn_unused(b);
+	/* the file is the same for all platforms */
+	if (b->o->part <= 1)
+		warn_unused(b);
 	bld_keep_index(b, b->context);
 	bld_named_keep(b);
 	if (cas_record_touch(b->o->store, b->touched.v, b->touched.len, &e) < 0)
@@ -282,6 +285,7 @@ bld_build_init(struct bld_build *b, const struct bld_opts *o)
 	struct timespec now;
 
 	*b = (struct bld_build){.o = o, .wake_fd = -1, .log_dir = -1};
+	b->n_ids = o->n_ids != NULL ? *o->n_ids : 0;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	b->now_s = o->has_epoch ? o->epoch : now.tv_sec;
 	b->now_ns = o->has_epoch ? 0 : (uint32_t)now.tv_nsec;
@@ -369,6 +373,8 @@ bld_build(const struct bld_opts *o, struct bld_result *ret,
 		/* A layer of a cache was not to be had: without it, then. */
 		is_again = r < 0 && import != NULL &&
 			   bld_import_take_lost(import) && b.cancel_signal == 0;
+		if (!is_again && o->n_ids != NULL)
+			*o->n_ids = b.n_ids;
 		bld_build_fini(&b);
 		if (r < 0)
 			clear_results(results, n);

@@ -159,6 +159,13 @@ struct bld_opts {
 	size_t n_pushes;
 	/* They go nowhere else: the store does not keep them. */
 	bool is_push_only;
+	/*
+	 * What a name without a registry can mean that is not in the store, the
+	 * most probable first, in whole names (reg_conf_short_name(), with
+	 * ${registry_arg}); NULL: Docker Hub's.
+	 */
+	int (*short_names)(void *arg, const char *text, struct stv_strs *ret,
+			   struct stv_err **err);
 	bool pulls_always; /* --pull: a tag is looked up there each time */
 	bool no_cache;
 	bool has_epoch; /* SOURCE_DATE_EPOCH */
@@ -171,6 +178,15 @@ struct bld_opts {
 	bool no_image; /* only the tree is wanted (output tar, local) */
 	/* With it: nor is the tree: layers that are elsewhere stay there. */
 	bool is_cache_only;
+	/*
+	 * One of several platforms, from 1 (builder/platforms.h): steps are
+	 * shown with it, and the image is not put into the store, only its
+	 * blobs.
+	 */
+	size_t part;
+	uint32_t *n_ids; /* steps shown so far, of all of them; or NULL */
+	struct stv_pairs index_annotations;
+	struct stv_pairs line_annotations; /* where the index names them */
 };
 
 /* What came out of one target. */
@@ -179,6 +195,9 @@ struct bld_result {
 	uint64_t manifest_size;
 	/* As it was pushed last; no media type: it was not. */
 	struct oci_descriptor pushed;
+	/* What keeps the image alive, where it is one of several platforms. */
+	struct stv_digest *blobs;
+	size_t n_blobs;
 	struct stv_digest *diff_ids; /* bottom first */
 	size_t n_diff_ids;
 	struct oci_config *config;

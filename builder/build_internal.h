@@ -94,7 +94,8 @@ struct bld_stage {
 	struct bld_origin base;
 	struct stv_platform platform; /* --platform of FROM, or the target's */
 	bool has_platform;
-	bool is_replaced; /* by a named context: its steps are none */
+	char *shown_platform; /* of several, in the display; or NULL */
+	bool is_replaced;     /* by a named context: its steps are none */
 	STV_VEC(struct bld_step) steps;
 	uint32_t n_shown;
 	bool is_fetched; /* its base was not here: the FROM has STARTED */
@@ -241,6 +242,12 @@ int bld_plan_allowed(const struct bld_build *b, const struct df_node *node,
 
 /* bld_step_fini(step): free what it owns. */
 void bld_step_fini(struct bld_step *step);
+
+/*
+ * bld_stage_platform(st): what the stage is for, by its FROM or that of the
+ * stage that it begins with; NULL: this machine.  Borrows.  (emulation.c)
+ */
+const struct stv_platform *bld_stage_platform(const struct bld_stage *st);
 
 /* bld_stage_free(st): NULL is ok. */
 void bld_stage_free(struct bld_stage *st);

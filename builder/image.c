@@ -235,5 +235,10 @@ bld_image_finish(struct bld_build *b, const struct bld_stage *st,
 	ret->manifest_size = self.size;
 	if (b->o->is_push_only)
 		return 0;
+	if (b->o->part > 0) {
+		ret->n_blobs = n + 2;
+		ret->blobs = stv_steal(&blobs);
+		return 0;
+	}
 	return cas_image_put(b->o->store, &ret->image, blobs, n + 2, tags, err);
 }

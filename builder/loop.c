@@ -319,6 +319,8 @@ emit_stage(struct bld_stage *st)
 {
 	st->is_needed = true;
 	st->from_id = ++st->b->n_ids;
+	if (st->b->o->part > 0 && st->shown_platform == NULL)
+		st->shown_platform = stv_platform_str(bld_stage_platform(st));
 	st->n_shown = 1;
 	bld_emit(st, NULL, STV_EV_STEP_ADDED, NULL);
 	for (size_t i = 0; i < st->steps.len; i++) {

@@ -33,6 +33,7 @@ bld_stage_free(struct bld_stage *st)
 	free(st->triggers);
 	free(st->base.reference);
 	stv_platform_fini(&st->platform);
+	free(st->shown_platform);
 	oci_config_free(st->config);
 	stv_strs_clear(&st->env);
 	stv_strs_clear(&st->args);
@@ -435,6 +436,9 @@ plan_numbers(struct bld_build *b)
 		if (!st->is_needed)
 			continue;
 		st->from_id = ++b->n_ids;
+		if (b->o->part > 0 && st->shown_platform == NULL)
+			st->shown_platform =
+				stv_platform_str(bld_stage_platform(st));
 		st->n_shown = 1;
 		for (size_t k = 0; k < st->steps.len; k++)
 			if (st->steps.v[k].is_shown) {

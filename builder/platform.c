@@ -22,11 +22,10 @@ list_platforms(const struct oci_index *x)
 	for (size_t i = 0; i < x->n_manifests; i++) {
 		stv_auto_free char *one = NULL;
 
-		if (!x->manifests[i].has_platform)
+		if (!x->manifests[i].has_platform ||
+		    oci_is_attachment(&x->manifests[i]))
 			continue;
 		one = stv_platform_str(&x->manifests[i].platform);
-		if (strncmp(one, "unknown", 7) == 0)
-			continue;
 		stv_buf_addf(&b, "%s%s", b.len == 0 ? "" : ", ", one);
 	}
 	return stv_buf_take(&b);
@@ -37,23 +36,15 @@ bld_platform_choose(const struct oci_index *x, const struct stv_platform *want,
 		    struct stv_err **err)
 {
 	stv_auto_free char *wanted = NULL, *have = NULL;
-	const struct oci_descriptor *any = NULL;
+	const struct oci_descriptor *d = oci_index_choose(x, want);
 
-	for (size_t i = 0; i < x->n_manifests; i++) {
-		const struct oci_descriptor *d = &x->manifests[i];
-
-		if (!d->has_platform && any == NULL)
-			any = d;
-		if (d->has_platform && stv_platform_match(want, &d->platform))
-			return d;
-	}
-	if (any != NULL)
-		return any;
+	if (d != NULL)
+		return d;
 	wanted = stv_platform_str(want);
 	have = list_platforms(x);
-	(void)stv_fail(err, STV_E_NOT_FOUND,
-		       "the image has nothing for %s%s%s", wanted,
-		       *have != '\0' ? ", but for: " : " and no other", have);
+	(void)stv_fail(err, STV_E_NOT_FOUND, "the image has nothing for %s%s%s",
+		       wanted, *have != '\0' ? ", but for: " : " and no other",
+		       have);
 	return NULL;
 }
 

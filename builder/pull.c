@@ -16,113 +16,20 @@
 
 #include "cache/blob.h"
 #include "cache/layer.h"
+#include "cache/platforms.h"
 #include "registry/client.h"
 #include "registry/ref.h"
 
 #include "builder/parallel.h"
-#include "builder/platform.h"
-#include "builder/pull.h"
+#include "builder/pull_internal.h"
 
 #define DEFAULT_PARALLEL 4
 #define DRAIN_SIZE ((size_t)64 << 10)
-
-struct bld_pulling {
-	const struct bld_pull_opts *o;
-	const struct reg_ref *ref;
-	struct bld_pulled done;
-	bool is_current;		  /* all of it was here */
-	STV_VEC(struct stv_digest) blobs; /* what the image keeps alive */
-	struct oci_manifest *manifest;
-	struct oci_config *config;
-	struct lay_arrival **files; /* of each layer, until it is a snapshot */
-
-	pthread_mutex_t lock; /* over ->done, the listener and what follows */
-	uint64_t now;	      /* bytes of layers that are here */
-	uint64_t total;
-};
 
 static int
 keep(struct bld_pulling *p, const void *text, size_t n, struct stv_err **err)
 {
 	return cas_blob_put(p->o->store, text, n, stv_vec_push(&p->blobs), err);
-}
-
-/* What an index and the registry call a manifest must agree (THREATS C09). */
-static int
-check_announced(const struct reg_manifest *m, const char *promised,
-		struct stv_err **err)
-{
-	if (promised == NULL || m->media_type == NULL ||
-	    strcmp(promised, m->media_type) == 0)
-		return 0;
-	return stv_fail(err, STV_E_PROTOCOL,
-			"a manifest comes as '%.100s', its index says '%.100s'",
-			m->media_type, promised);
-}
-
-/*
- * The manifest for the platform, through at most as many indexes as THREATS
- * C12 allows.  All that is read is kept.
- */
-static int
-read_manifests(struct bld_pulling *p, struct stv_err **err)
-{
-	struct reg_manifest m = {0};
-	const struct stv_digest *want = NULL;
-	struct stv_digest child;
-	uint64_t size = 0;
-	stv_auto_free char *promised = NULL;
-	int rc;
-
-	for (int depth = 0;; depth++) {
-		stv_auto(oci_index) *x = NULL;
-		const struct oci_descriptor *d;
-
-		rc = reg_client_manifest(p->o->client, p->ref, want, &m, err);
-		if (rc == 0 && want != NULL && m.len != size)
-			rc = stv_fail(err, STV_E_DIGEST,
-				      "a manifest has %zu bytes, its "
-				      "descriptor says %llu",
-				      m.len, (unsigned long long)size);
-		if (rc == 0)
-			rc = keep(p, m.text, m.len, err);
-		if (rc < 0)
-			break;
-		if (depth == 0)
-			p->done.image.manifest = m.digest;
-		p->done.downloaded += m.len;
-		if (check_announced(&m, promised, err) < 0) {
-			rc = -1;
-			break;
-		}
-		if (promised == NULL)
-			promised = stv_steal(&m.media_type);
-		if (oci_is_index(m.text, m.len) != 1) {
-			rc = oci_manifest_parse(m.text, m.len, promised,
-						&p->manifest, err);
-			break;
-		}
-		if (depth >= STV_MAX_INDEX_DEPTH) {
-			rc = stv_fail(err, STV_E_LIMIT,
-				      "indexes are nested more than %d deep",
-				      STV_MAX_INDEX_DEPTH);
-			break;
-		}
-		rc = oci_index_parse(m.text, m.len, promised, &x, err);
-		d = rc < 0 ? NULL : bld_platform_choose(x, p->o->platform, err);
-		if (d == NULL) {
-			rc = -1;
-			break;
-		}
-		child = d->digest;
-		size = d->size;
-		want = &child;
-		free(promised);
-		promised = stv_xstrdup(d->media_type);
-		reg_manifest_fini(&m);
-	}
-	reg_manifest_fini(&m);
-	return rc;
 }
 
 /*
@@ -136,7 +43,7 @@ check_platform(struct bld_pulling *p, struct stv_err **err)
 	stv_auto_free char *want_str = NULL, *have_str = NULL;
 
 	/* Old images and artifacts say nothing. */
-	if (have->os == NULL || have->arch == NULL ||
+	if (p->o->platform == NULL || have->os == NULL || have->arch == NULL ||
 	    stv_platform_match(p->o->platform, have))
 		return 0;
 	p->done.is_other = true;
@@ -373,39 +280,164 @@ static int
 read_layers(struct bld_pulling *p, struct stv_err **err)
 {
 	size_t n = p->o->n_parallel != 0 ? p->o->n_parallel : DEFAULT_PARALLEL;
+	int rc;
 
-	for (size_t i = 0; i < p->manifest->n_layers; i++)
-		p->total += p->manifest->layers[i].size;
 	p->files = stv_xcalloc(p->manifest->n_layers + 1, sizeof(p->files[0]));
-	if (bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err) < 0 ||
-	    bld_parallel(p->manifest->n_layers, n, place_layer, p, err) < 0)
+	rc = bld_parallel(p->manifest->n_layers, n, fetch_layer, p, err);
+	if (rc == 0)
+		rc = bld_parallel(p->manifest->n_layers, n, place_layer, p,
+				  err);
+	for (size_t i = 0; i < p->manifest->n_layers; i++)
+		lay_arrival_free(p->files[i]);
+	free(p->files);
+	p->files = NULL;
+	if (rc < 0)
 		return -1;
 	for (size_t i = 0; i < p->manifest->n_layers; i++)
 		*stv_vec_push(&p->blobs) = p->manifest->layers[i].digest;
 	return 0;
 }
 
-/* The image under its tag, which names it when all of it is here. */
+/* A blob that nothing is made of. */
 static int
-put_image(struct bld_pulling *p, struct stv_err **err)
+fetch_blob(struct bld_pulling *p, const struct oci_descriptor *d,
+	   struct stv_err **err)
 {
-	stv_auto_free char *tag = reg_ref_tagged(p->ref);
+	stv_auto(cas_writer) *w = NULL;
+	stv_auto(stv_in) *in = NULL;
+	struct stv_digest got;
+
+	*stv_vec_push(&p->blobs) = d->digest;
+	if (cas_blob_has(p->o->store, &d->digest)) {
+		tell(p, BLD_PULL_LAYER_HERE, d, d->size, d->size);
+		return 0;
+	}
+	tell(p, BLD_PULL_LAYER_STARTED, d, 0, 0);
+	if (reg_client_blob(p->o->client, p->ref, &d->digest, d->size, &in,
+			    err) < 0 ||
+	    cas_writer_open(p->o->store, d->size, &w, err) < 0 ||
+	    stv_copy(in, cas_writer_sink(w), NULL, err) < 0 ||
+	    cas_writer_commit(w, &d->digest, &got, err) < 0)
+		return -1;
+	p->done.downloaded += d->size;
+	tell(p, BLD_PULL_LAYER_DONE, d, d->size, d->size);
+	return 0;
+}
+
+static int
+pull_attachment(struct bld_pulling *p, struct stv_err **err)
+{
+	if (fetch_blob(p, &p->manifest->config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->manifest->n_layers; i++)
+		if (fetch_blob(p, &p->manifest->layers[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * Each image in turn.  *best is that for this machine, else the first one; 1
+ * where it is for this machine.
+ */
+static int
+pull_images(struct bld_pulling *p, struct cas_image *best, struct stv_err **err)
+{
+	struct stv_platform host = {0};
+	bool has_best = false, has_host = false;
+	int rc = 0;
+
+	stv_platform_host(&host);
+	for (size_t i = 0; rc == 0 && i < p->manifests.len; i++) {
+		p->manifest = p->manifests.v[i].manifest;
+		p->done.image.size = 0;
+		if (p->manifests.v[i].is_attachment) {
+			rc = pull_attachment(p, err);
+			continue;
+		}
+		/* that of the one platform was read, and stays */
+		if (p->o->platform == NULL) {
+			oci_config_free(p->config);
+			p->config = NULL;
+		}
+		if ((p->config == NULL && read_config(p, err) < 0) ||
+		    read_layers(p, err) < 0) {
+			rc = -1;
+			break;
+		}
+		if (!has_best ||
+		    (!has_host &&
+		     stv_platform_match(&host, &p->config->platform))) {
+			*best = p->done.image;
+			has_best = true;
+			has_host =
+				stv_platform_match(&host, &p->config->platform);
+		}
+	}
+	stv_platform_fini(&host);
+	if (rc == 0 && !has_best)
+		rc = stv_fail(err, STV_E_NOT_FOUND, "there is no image in it");
+	return rc < 0 ? -1 : has_host;
+}
+
+/* Is what is wanted of ${img} here?  1 and *ret, 0, -1. */
+static int
+is_here(const struct bld_pull_opts *o, const struct cas_image *img,
+	struct cas_image *ret, struct stv_err **err)
+{
+	cas_auto_parts parts = {NULL};
+	int r = o->platform == NULL
+			? 0
+			: cas_image_for(o->store, img, o->platform, ret, err);
+
+	if (r != 0)
+		return r;
+	if (cas_parts_read(o->store, &img->manifest, &parts, err) < 0)
+		return -1;
+	*ret = *img;
+	/* what is no index is for one platform, whatever was asked for */
+	return cas_parts_whole(&parts) &&
+	       (o->platform == NULL || !parts.is_index);
+}
+
+/* What the tag names is what it named, and was whole. */
+static int
+is_known(struct bld_pulling *p, const char *tag, struct stv_err **err)
+{
+	struct cas_image before;
+	int r = tag == NULL ? 0 : cas_tag_get(p->o->store, tag, &before, err);
+
+	if (r != 1)
+		return r;
+	if (!stv_digest_equal(&before.manifest, &p->done.image.manifest))
+		return 0;
+	return is_here(p->o, &before, &before, err);
+}
+
+/* The image's row: its config is that for this machine, else the first one. */
+static int
+put_image(struct bld_pulling *p, struct cas_image row, bool is_host,
+	  const char *tag, struct stv_err **err)
+{
+	char hex[STV_DIGEST_STR_MAX];
 	struct stv_strs tags = {0};
 	struct cas_image before;
-	int rc, had = 0;
+	int r = cas_image_find(p->o->store, stv_digest_hex(&row.manifest, hex),
+			       &before, err);
 
-	if (tag != NULL) {
-		had = cas_tag_get(p->o->store, tag, &before, err);
-		stv_strs_add(&tags, tag);
+	if (r < 0)
+		return -1;
+	if (r == 1 && !is_host &&
+	    stv_digest_equal(&before.manifest, &row.manifest)) {
+		row.config = before.config;
+		row.size = before.size;
 	}
-	p->done.image.created_s = (int64_t)time(NULL);
-	p->done.is_new = had != 1 || !stv_digest_equal(&before.manifest,
-						       &p->done.image.manifest);
-	rc = had < 0 ? -1
-		     : cas_image_put(p->o->store, &p->done.image, p->blobs.v,
-				     p->blobs.len, &tags, err);
+	row.created_s = p->done.image.created_s = (int64_t)time(NULL);
+	if (tag != NULL)
+		stv_strs_add(&tags, tag);
+	r = cas_image_put(p->o->store, &row, p->blobs.v, p->blobs.len, &tags,
+			  err);
 	stv_strs_clear(&tags);
-	return rc;
+	return r;
 }
 
 /* Is the image of the store for the platform that is wanted? 1, 0, -1. */
@@ -430,19 +462,22 @@ is_current(const struct bld_pull_opts *o, const struct reg_ref *ref,
 {
 	stv_auto_free char *tag = reg_ref_tagged(ref);
 	struct reg_manifest m = {0};
+	struct cas_image img;
 	int r;
 
 	if (tag == NULL || ref->has_digest)
 		return 0;
-	r = cas_tag_get(o->store, tag, ret, err);
+	r = cas_tag_get(o->store, tag, &img, err);
+	if (r == 1)
+		r = is_here(o, &img, ret, err);
 	if (r != 1)
 		return r;
 	if (reg_client_resolve(o->client, ref, &m, err) < 0)
 		return -1;
 	r = m.has_digest && stv_digest_equal(&m.digest, &ret->manifest);
 	reg_manifest_fini(&m);
-	/* An index has images for other platforms too (THREATS C13). */
-	return r == 1 ? is_for(o, ret, err) : 0;
+	/* What is for another platform is looked at again (THREATS C13). */
+	return r == 1 && o->platform != NULL ? is_for(o, ret, err) : r;
 }
 
 int
@@ -461,7 +496,10 @@ bld_pull_open(const struct bld_pull_opts *o, const struct reg_ref *ref,
 	p->is_current = rc == 1;
 	if (!p->is_current) {
 		p->done.image = (struct cas_image){.size = 0};
-		if (read_manifests(p, err) < 0 || read_config(p, err) < 0)
+		if (bld_pull_manifests(p, err) < 0)
+			return -1;
+		p->manifest = p->manifests.v[0].manifest;
+		if (o->platform != NULL && read_config(p, err) < 0)
 			return -1;
 	}
 	*ret = stv_steal(&p);
@@ -486,12 +524,44 @@ bld_pull_image(const struct bld_pulling *p)
 	return &p->done.image;
 }
 
+/* How much all of it is. */
+static void
+sum_sizes(struct bld_pulling *p)
+{
+	for (size_t i = 0; i < p->manifests.len; i++) {
+		const struct oci_manifest *m = p->manifests.v[i].manifest;
+
+		for (size_t k = 0; k < m->n_layers; k++)
+			p->total += m->layers[k].size;
+		if (p->manifests.v[i].is_attachment)
+			p->total += m->config.size;
+	}
+}
+
+static int
+pull_all(struct bld_pulling *p, struct stv_err **err)
+{
+	stv_auto_free char *tag = reg_ref_tagged(p->ref);
+	struct cas_image best = {.size = 0};
+	int is_host, r;
+
+	sum_sizes(p);
+	is_host = pull_images(p, &best, err);
+	if (is_host < 0)
+		return -1;
+	p->done.image = best;
+	r = is_known(p, tag, err);
+	if (r < 0)
+		return -1;
+	p->done.is_new = r == 0;
+	return put_image(p, best, is_host == 1, tag, err);
+}
+
 int
 bld_pull_finish(struct bld_pulling *p, struct bld_pulled *ret,
 		struct stv_err **err)
 {
-	if (!p->is_current &&
-	    (read_layers(p, err) < 0 || put_image(p, err) < 0))
+	if (!p->is_current && pull_all(p, err) < 0)
 		return -1;
 	*ret = p->done;
 	return 0;
@@ -503,11 +573,10 @@ bld_pull_close(struct bld_pulling *p)
 	if (p == NULL)
 		return;
 	(void)pthread_mutex_destroy(&p->lock);
-	for (size_t i = 0; p->files != NULL && i < p->manifest->n_layers; i++)
-		lay_arrival_free(p->files[i]);
-	free(p->files);
 	stv_vec_fini(&p->blobs);
-	oci_manifest_free(p->manifest);
+	for (size_t i = 0; i < p->manifests.len; i++)
+		oci_manifest_free(p->manifests.v[i].manifest);
+	stv_vec_fini(&p->manifests);
 	oci_config_free(p->config);
 	free(p);
 }

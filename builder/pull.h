@@ -35,7 +35,7 @@ enum bld_pull_moment {
 struct bld_pull_opts {
 	struct cas_store *store; /* the caller holds a lease */
 	struct reg_client *client;
-	const struct stv_platform *platform;
+	const struct stv_platform *platform; /* NULL: all of them */
 	bool must_match;     /* another platform's image is an error */
 	unsigned n_parallel; /* layers at a time; 0: 4 */
 	bool is_mounted;     /* soon: layers are unpacked while they arrive */
@@ -49,15 +49,18 @@ struct bld_pull_opts {
 
 /* What a pull has done. */
 struct bld_pulled {
+	/* As it is for the platform (cas_image_for()). */
 	struct cas_image image;
-	bool is_new;	     /* the tag did not name it before */
-	bool is_other;	     /* it is for another platform: its only one */
+	bool is_new;   /* the tag did not name it before, or not all was here */
+	bool is_other; /* it is for another platform: its only one */
 	uint64_t downloaded; /* bytes of manifests, config and layers */
 };
 
 /*
  * bld_pull(o, ref, ret, err): the image of ${ref} for the platform, under its
- * tag if it has one.  A tag that has not moved costs one HEAD.
+ * tag if it has one.  A tag that has not moved costs one HEAD.  Of an index all
+ * that was pulled before for other platforms stays; all platforms are all that
+ * it names, attestations too.
  *
  * Errors: STV_E_NOT_FOUND (no such image, or none for the platform; the
  *         message lists those that there are), STV_E_DIGEST, STV_E_INPUT, and
@@ -82,7 +85,8 @@ int bld_pull_open(const struct bld_pull_opts *o, const struct reg_ref *ref,
 		  struct bld_pulling **ret, struct stv_err **err);
 
 /*
- * bld_pull_manifest(p), bld_pull_config(p): of the image for the platform;
+ * bld_pull_manifest(p), bld_pull_config(p): of the image for the platform (the
+ * first one, and NULL, where all are pulled);
  * NULL where the image of the tag was here already.  Borrows from ${p}.
  */
 const struct oci_manifest *bld_pull_manifest(const struct bld_pulling *p);

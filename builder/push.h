@@ -23,10 +23,13 @@ struct cas_store;	/* cache/store.h */
 struct reg_client;	/* registry/client.h */
 struct reg_ref;		/* registry/ref.h */
 struct stv_err;		/* core/err.h */
+struct stv_platform;	/* core/oci.h */
 
 struct bld_push_opts {
 	struct cas_store *store; /* the caller holds a lease */
 	struct reg_client *client;
+	/* Only the image for this one; NULL: all that are here. */
+	const struct stv_platform *platform;
 	struct stv_compression how; /* of layers that lie here plain */
 	/*
 	 * The image in another form than it has here; NULL: as it is, layers
@@ -60,12 +63,18 @@ struct bld_pushed {
 	uint64_t manifest_size;
 	bool has_docker_types; /* of the manifest */
 	uint64_t sent;	       /* bytes of blobs */
+	/* Of an index that is not all here: how many of its images went. */
+	size_t n_partial;
 };
 
 /*
- * bld_push(o, image, ref, ret, err): the image under the tag of ${ref}.
- * Errors: STV_E_NOT_FOUND: a part of the image is not here; and those of the
- *         registry.  The tag moves last: after a failure it is as it was.
+ * bld_push(o, image, ref, ret, err): the image under the tag of ${ref}.  An
+ * index goes out as it is where all that it names is here.  Where not, its only
+ * image that is here goes alone, as docker has it; of several a new index is
+ * made, with these, and ret->n_partial says so.
+ * Errors: STV_E_NOT_FOUND: a part of the image is not here, or nothing of it is
+ *         for the platform; and those of the registry.  The tag moves last:
+ *         after a failure it is as it was.
  */
 int bld_push(const struct bld_push_opts *o, const struct cas_image *image,
 	     const struct reg_ref *ref, struct bld_pushed *ret,

@@ -18,6 +18,7 @@
 #include "core/stream.h"
 
 #include "builder/build_internal.h"
+#include "builder/emulation.h"
 #include "builder/lazy.h"
 #include "builder/mount.h"
 #include "builder/overlay.h"
@@ -410,7 +411,9 @@ bld_run_step(struct bld_stage *st, const struct bld_step *step,
 	command_key(st, &c, cached.key);
 	r = bld_cache_find(st, step, &cached, &out, err);
 	if (r == 0) {
-		r = execute(st, step, &c, &out, err);
+		r = bld_emulation_check(st, step, err);
+		if (r == 0)
+			r = execute(st, step, &c, &out, err);
 		if (r == 0)
 			r = bld_mounts_is_same(&c.mounts, err);
 		/* What was seen is not what the key says: it is no record. */

@@ -88,6 +88,7 @@ event_of(const struct bld_stage *st, const struct bld_step *step,
 		.n_steps = st->n_shown,
 		.position = step == NULL ? 1 : step->position,
 		.stage = st->name,
+		.platform = st->shown_platform,
 		.name = step == NULL ? st->from->original
 				     : step->node->original,
 		.span = step == NULL ? st->from->span : step->node->span,

@@ -213,13 +213,6 @@ take_attachment(struct load *ld, const struct oci_descriptor *d,
 }
 
 static bool
-is_attachment(const struct oci_descriptor *d)
-{
-	return d->has_platform && d->platform.os != NULL &&
-	       strcmp(d->platform.os, "unknown") == 0;
-}
-
-static bool
 has_blob(const struct pending *p, const struct stv_digest *d)
 {
 	for (size_t i = 0; i < p->blobs.len; i++)
@@ -279,7 +272,7 @@ take_image(struct load *ld, const struct oci_descriptor *d, struct pending *p,
 				"an index of the archive names more than %d "
 				"manifests",
 				STV_MAX_INDEX_ENTRIES);
-	if (is_attachment(d))
+	if (oci_is_attachment(d))
 		return take_attachment(ld, d, p, err);
 	if (oci_is_index(stv_buf_str(&f->text), f->text.len) == 1)
 		return take_index(ld, d, p, depth, err);

@@ -20,6 +20,7 @@
 #include "cache/blob.h"
 #include "cache/layer.h"
 #include "cache/meta.h"
+#include "cache/platforms.h"
 #include "cache/store.h"
 #include "cache/tar_write.h"
 
@@ -175,45 +176,45 @@ add_manifest(struct save *v, const struct stv_digest *d,
 	return 0;
 }
 
-/* The digest of a manifest's config, or -1. */
-static int
-config_of(struct save *v, const struct stv_digest *d, struct stv_digest *ret,
-	  struct stv_err **err)
-{
-	stv_auto(oci_manifest) *m = NULL;
-
-	if (read_manifest(v, d, &m, err) < 0)
-		return -1;
-	*ret = m->config.digest;
-	return 0;
-}
-
 /*
  * An index and what of it is here: a pull fetches the manifests of one
  * platform.  That whose config is the image's stands in manifest.json.
  */
 static int
 add_index(struct save *v, const struct cas_save_image *image,
-	  const struct oci_index *x, const struct stv_digest *config,
-	  struct stv_err **err)
+	  const struct stv_digest *config, struct stv_err **err)
 {
+	cas_auto_parts parts = {NULL};
+
+	if (cas_parts_read(v->store, &image->manifest, &parts, err) < 0)
+		return -1;
 	if (v->format != CAS_ARCHIVE_DOCKER)
 		add_blob(v, &image->manifest);
-	for (size_t i = 0; i < x->n_manifests; i++) {
-		const struct stv_digest *d = &x->manifests[i].digest;
-		struct stv_digest got;
-		bool is_ours;
+	for (size_t i = 0; i < parts.len; i++) {
+		const struct cas_part *p = &parts.v[i];
+		bool is_ours = stv_digest_equal(&p->config, config);
 
-		if (!cas_blob_has(v->store, d))
+		if (p->is_index && v->format != CAS_ARCHIVE_DOCKER)
+			add_blob(v, &p->manifest.digest);
+		if (!p->is_here || p->is_index ||
+		    (v->format == CAS_ARCHIVE_DOCKER && !is_ours))
 			continue;
-		if (config_of(v, d, &got, err) < 0)
-			return -1;
-		is_ours = stv_digest_equal(&got, config);
-		if (v->format == CAS_ARCHIVE_DOCKER && !is_ours)
-			continue;
-		if (add_manifest(v, d, is_ours ? image : NULL, err) < 0)
+		if (add_manifest(v, &p->manifest.digest, is_ours ? image : NULL,
+				 err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* An index that was made for this archive, of images that all are here. */
+static int
+add_loose(struct save *v, const struct stv_digest *d, const struct oci_index *x,
+	  struct stv_err **err)
+{
+	add_blob(v, d);
+	for (size_t i = 0; i < x->n_manifests; i++)
+		if (add_manifest(v, &x->manifests[i].digest, NULL, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -249,12 +250,9 @@ find_config(struct save *v, const struct stv_digest *manifest,
 	int r = cas_image_find(v->store, stv_digest_hex(manifest, hex), &img,
 			       err);
 
-	if (r == 0)
-		return stv_fail(err, STV_E_NOT_FOUND, "no image sha256:%s",
-				hex);
 	if (r == 1)
 		*ret = img.config;
-	return r < 0 ? -1 : 0;
+	return r;
 }
 
 /* An image's media type as its document says it. */
@@ -290,7 +288,9 @@ add_image(struct save *v, const struct cas_save_image *image,
 		if (r == 0)
 			r = find_config(v, &image->manifest, &config, err);
 		if (r == 0)
-			r = add_index(v, image, x, &config, err);
+			r = add_loose(v, &image->manifest, x, err);
+		else if (r == 1)
+			r = add_index(v, image, &config, err);
 	} else {
 		r = oci_manifest_parse(stv_buf_str(&text), text.len, NULL, &m,
 				       err);

@@ -26,7 +26,11 @@ enum cas_archive_format {
 
 /* An image to save. */
 struct cas_save_image {
-	struct stv_digest manifest;   /* of an image of the store */
+	/*
+	 * Of an image of the store, or of one of its platforms; or a manifest
+	 * or index of which everything is in the store.
+	 */
+	struct stv_digest manifest;
 	struct stv_strs names;	      /* normal form; may be empty */
 	struct stv_pairs annotations; /* of its descriptors in index.json */
 	/*

@@ -15,6 +15,14 @@ check_platform(const char *what, const char *text,
 	struct stv_platform want = {0};
 	bool is_ours;
 
+	if (platform == NULL) {
+		stv_fail(err, STV_E_USAGE,
+			 "%s: one of several platforms cannot be annotated "
+			 "alone",
+			 what);
+		stv_err_hint(*err, "Leave out what is in brackets.");
+		return -1;
+	}
 	if (stv_platform_parse(text, &want, err) < 0)
 		return stv_wrap(err, "%s", what);
 	is_ours = stv_platform_match(&want, platform);
@@ -58,8 +66,15 @@ cmd_annotation_add(const char *what, const char *place, const char *key,
 		if (check_platform(what, text, platform, err) < 0)
 			return -1;
 	}
-	if (strcmp(name, "index") == 0 || strcmp(name, "index-descriptor") == 0)
-		return refuse_index(what, name, err);
+	if (strcmp(name, "index") == 0 ||
+	    strcmp(name, "index-descriptor") == 0) {
+		if (platform != NULL)
+			return refuse_index(what, name, err);
+		stv_pairs_set(name[5] == '-' ? &ret->index_descriptor
+					     : &ret->index,
+			      key, value);
+		return 0;
+	}
 	if (*name == '\0' || strcmp(name, "manifest") == 0) {
 		stv_pairs_set(&ret->manifest, key, value);
 		return 0;
@@ -108,4 +123,6 @@ cmd_annotations_fini(struct cmd_annotations *a)
 {
 	stv_pairs_clear(&a->manifest);
 	stv_pairs_clear(&a->descriptor);
+	stv_pairs_clear(&a->index);
+	stv_pairs_clear(&a->index_descriptor);
 }

@@ -8,13 +8,18 @@ struct stv_err; /* core/err.h */
 
 struct cmd_annotations {
 	struct stv_pairs manifest;   /* in the manifest */
-	struct stv_pairs descriptor; /* where an index.json names it */
+	struct stv_pairs descriptor; /* where an index (.json) names it */
+	/* Of an image of several platforms. */
+	struct stv_pairs index;
+	struct stv_pairs index_descriptor; /* where an index.json names that */
 };
 
 /*
  * cmd_annotation_add(what, place, key, value, platform, ret, err): ${place} is
  * "", "manifest" or "manifest-descriptor", and may name the platform in
  * brackets, which must be ${platform}, the image's.  ${what} begins messages.
+ * Where ${platform} is NULL there are several: then "index" and
+ * "index-descriptor" are places too, and brackets are refused.
  * Errors: STV_E_USAGE; index annotations are refused, as BuildKit refuses them
  *         for an image of one platform.
  */

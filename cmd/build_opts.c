@@ -44,7 +44,8 @@ const struct cmd_opt cmd_build_opts[] = {
 	LIST("output", 'o', "SPEC", outputs,
 	     "type=oci|docker|tar|local,dest=PATH, a directory, - or "
 	     "type=registry"),
-	STR("platform", 0, "OS/ARCH", platform, "the platform of the image"),
+	LIST("platform", 0, "OS/ARCH[,...]", platforms,
+	     "the platform of the image; several give an index"),
 	FLAG("pull", 0, pull, "look for newer images in the registry"),
 	STR("progress", 0, "KIND", progress,
 	    "auto, plain, tty, quiet, none, json or rawjson"),

@@ -31,7 +31,7 @@ struct build_values {
 	const char *isolation;
 	const char *metadata_file;
 	const char *network;
-	const char *platform;
+	struct stv_strs platforms;
 	const char *progress;
 	const char *shm_size;
 	const char *store_max;

@@ -124,22 +124,25 @@ take_contexts(const struct build_values *v, struct build_request *r,
 	return 0;
 }
 
-/* What would make one image into a list of one (not yet). */
+/* BUILDKIT_MULTI_PLATFORM: is an index of one image wanted too? */
 static int
-check_special(const struct build_request *r, struct stv_err **err)
+take_multi(const struct build_request *r, enum cmd_switch *ret,
+	   struct stv_err **err)
 {
-	const char *multi = stv_pairs_get(&r->args, "BUILDKIT_MULTI_PLATFORM");
+	const char *text = stv_pairs_get(&r->args, "BUILDKIT_MULTI_PLATFORM");
 	int yes;
 
-	if (multi == NULL || *multi == '\0')
+	*ret = CMD_UNSET;
+	if (text == NULL || *text == '\0')
 		return 0;
-	yes = stv_bool_parse(multi, strlen(multi));
-	if (yes == 0)
-		return 0;
-	return stv_fail(err, STV_E_USAGE, "BUILDKIT_MULTI_PLATFORM=%s %s",
-			multi,
-			yes < 0 ? "is neither true nor false"
-				: "is not supported yet by this version");
+	yes = stv_bool_parse(text, strlen(text));
+	if (yes < 0)
+		return stv_fail(err, STV_E_USAGE,
+				"BUILDKIT_MULTI_PLATFORM=%s is neither true "
+				"nor false",
+				text);
+	*ret = yes ? CMD_ON : CMD_OFF;
+	return 0;
 }
 
 static int
@@ -197,19 +200,91 @@ cmd_request_platform(const char *text, struct stv_platform *ret,
 		return 0;
 	if (strchr(s, ',') != NULL)
 		return stv_fail(err, STV_E_USAGE,
-				"--platform with several values is not "
-				"supported yet by this version");
+				"--platform: '%s' is several; one is meant "
+				"here",
+				s);
 	return stv_platform_parse(s, ret, err) < 0 ? -1 : 1;
+}
+
+/* Is it there already?  Then it is built once. */
+static bool
+has_platform(const struct build_request *r, const struct stv_platform *p)
+{
+	stv_auto_free char *text = stv_platform_str(p);
+
+	for (size_t i = 0; i < r->platforms.len; i++) {
+		stv_auto_free char *other =
+			stv_platform_str(&r->platforms.v[i]);
+
+		if (strcmp(text, other) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One value, "linux/amd64,linux/arm64". */
+static int
+add_platforms(struct build_request *r, const char *value, struct stv_err **err)
+{
+	for (size_t n; *value != '\0'; value += n + (value[n] == ',')) {
+		stv_auto_free char *one = NULL;
+		struct stv_platform p = {0};
+
+		n = strcspn(value, ",");
+		one = stv_xstrndup(value, n);
+		if (stv_platform_parse(one, &p, err) < 0)
+			return -1;
+		if (has_platform(r, &p))
+			stv_platform_fini(&p);
+		else
+			*stv_vec_push(&r->platforms) = p;
+	}
+	return 0;
 }
 
 static int
 take_platform(const struct build_values *v, struct build_request *r,
 	      struct stv_err **err)
 {
-	int rc = cmd_request_platform(v->platform, &r->platform, err);
+	const char *otherwise = getenv("DOCKER_DEFAULT_PLATFORM");
+	enum cmd_switch multi;
 
-	r->has_platform = rc == 1;
-	return rc < 0 ? -1 : 0;
+	if (take_multi(r, &multi, err) < 0)
+		return -1;
+	for (size_t i = 0; i < v->platforms.len; i++)
+		if (add_platforms(r, v->platforms.v[i], err) < 0)
+			return -1;
+	if (v->platforms.len == 0 && otherwise != NULL &&
+	    add_platforms(r, otherwise, err) < 0)
+		return -1;
+	r->has_platform = r->platforms.len > 0;
+	if (multi == CMD_OFF && r->platforms.len > 1)
+		return stv_fail(err, STV_E_USAGE,
+				"--platform names %zu platforms, and "
+				"BUILDKIT_MULTI_PLATFORM is false",
+				r->platforms.len);
+	r->is_multi = r->platforms.len > 1 || multi == CMD_ON;
+	if (r->is_multi && !r->has_platform)
+		stv_platform_host(stv_vec_push(&r->platforms));
+	if (r->platforms.len > 0)
+		stv_platform_copy(&r->platform, &r->platforms.v[0]);
+	return 0;
+}
+
+/* What cannot be of several platforms. */
+static int
+check_multi(const struct build_request *r, struct stv_err **err)
+{
+	for (size_t i = 0; r->is_multi && i < r->outputs.len; i++) {
+		if (r->outputs.v[i].type != CMD_OUTPUT_DOCKER)
+			continue;
+		stv_fail(err, STV_E_USAGE,
+			 "--output type=docker: docker exporter does not "
+			 "support exporting manifest lists");
+		stv_err_hint(*err, "Use type=oci, or build for one platform.");
+		return -1;
+	}
+	return 0;
 }
 
 /* Words of other builders mean "choose" (DESIGN.md, Errors). */
@@ -312,14 +387,16 @@ take_outputs(const struct build_values *v, struct build_request *r,
 	else
 		stv_platform_host(&platform);
 	for (size_t i = 0; i < v->outputs.len && rc == 0; i++)
-		rc = cmd_output_parse(v->outputs.v[i], &platform,
+		rc = cmd_output_parse(v->outputs.v[i],
+				      r->is_multi ? NULL : &platform,
 				      stv_vec_push(&r->outputs), err);
 	if (rc == 0 && v->push)
 		take_push(r);
 	if (rc == 0 && v->is_loaded && !loads(r))
 		cmd_output_load(stv_vec_push(&r->outputs));
 	for (size_t i = 0; i < v->annotations.len && rc == 0; i++)
-		rc = cmd_annotation_parse(v->annotations.v[i], &platform,
+		rc = cmd_annotation_parse(v->annotations.v[i],
+					  r->is_multi ? NULL : &platform,
 					  &r->annotations, err);
 	stv_platform_fini(&platform);
 	for (size_t i = 0; i < r->outputs.len && rc == 0; i++) {
@@ -480,11 +557,10 @@ cmd_request_make(const struct build_values *v, struct build_request *r,
 		 struct stv_err **err)
 {
 	if (take_args(v, r, err) < 0 || take_contexts(v, r, err) < 0 ||
-	    check_special(r, err) < 0 ||
 	    cmd_targets_make(&v->targets, &v->tags, &r->targets, err) < 0 ||
 	    take_lists(v, r, err) < 0 || take_secrets(v, r, err) < 0 ||
 	    take_platform(v, r, err) < 0 || take_outputs(v, r, err) < 0 ||
-	    check_rewrite(r, err) < 0 ||
+	    check_multi(r, err) < 0 || check_rewrite(r, err) < 0 ||
 	    cmd_caches_make(&v->cache_from, &v->cache_to, &r->caches, err) <
 		    0 ||
 	    check_inline(r, err) < 0 ||
@@ -529,5 +605,8 @@ cmd_request_fini(struct build_request *r)
 	stv_strs_clear(&r->hosts);
 	stv_strs_clear(&r->no_cache_stages);
 	stv_platform_fini(&r->platform);
+	for (size_t i = 0; i < r->platforms.len; i++)
+		stv_platform_fini(&r->platforms.v[i]);
+	stv_vec_fini(&r->platforms);
 	cmd_secrets_fini(&r->secrets);
 }

@@ -36,8 +36,11 @@ struct build_request {
 	STV_VEC(struct sbx_rlimit) rlimits;
 	STV_VEC(struct cmd_output) outputs;
 	enum cmd_switch rewrite_timestamp; /* of the outputs */
-	struct stv_platform platform;
+	struct stv_platform platform;	   /* the first one */
 	bool has_platform;
+	STV_VEC(struct stv_platform) platforms; /* each once */
+	/* An index is made: there are several, or BUILDKIT_MULTI_PLATFORM. */
+	bool is_multi;
 	enum sbx_net net;
 	enum ui_mode ui;
 	struct cmd_call call;

@@ -18,6 +18,7 @@
 
 #include "builder/build.h"
 #include "builder/deliver.h"
+#include "builder/platforms.h"
 #include "cache/gc.h"
 #include "cache/store.h"
 #include "parser/ast.h"
@@ -57,7 +58,8 @@ struct build {
 	struct stv_sink *sink;
 	struct ui *ui;
 	struct bld_target *targets; /* with the names of type=image */
-	struct bld_result *results; /* of each target */
+	struct bld_result *results; /* of each target, for each platform */
+	struct bld_index *indexes;  /* of several platforms: of each target */
 	struct cmd_made made;
 	struct cmd_pushes pushes;
 	struct cmd_registry registry; /* once an image is fetched */
@@ -189,8 +191,14 @@ take_targets(struct build *b, struct bld_opts *o)
 	b->made.targets = t->list.v;
 	b->made.annotations = &b->r.annotations;
 	b->made.written = stv_xcalloc(t->list.len, sizeof(*b->made.written));
+	if (b->r.is_multi) {
+		b->made.platforms = b->r.platforms.v;
+		b->made.n_platforms = b->r.platforms.len;
+		b->made.indexes = b->indexes =
+			stv_xcalloc(t->list.len, sizeof(*b->indexes));
+	}
 	b->made.results = b->results =
-		stv_xcalloc(t->list.len, sizeof(*b->results));
+		stv_xcalloc(cmd_made_results(&b->made), sizeof(*b->results));
 	o->n_targets = t->list.len;
 	o->targets = b->targets = stv_xcalloc(t->list.len, sizeof(*b->targets));
 	for (size_t i = 0; i < t->list.len; i++) {
@@ -283,6 +291,8 @@ execute(struct build *b, struct stv_err **err)
 		.contexts = b->r.contexts,
 		.labels = b->r.labels,
 		.annotations = b->r.annotations.manifest,
+		.index_annotations = b->r.annotations.index,
+		.line_annotations = b->r.annotations.descriptor,
 		.no_cache_filters = b->r.no_cache_stages,
 		.add_hosts = b->r.hosts,
 		.platform = b->r.platform,
@@ -303,6 +313,7 @@ execute(struct build *b, struct stv_err **err)
 		.n_cache_from = b->r.caches.from.len,
 		.cache_to = b->r.caches.to.v,
 		.n_cache_to = b->r.caches.to.len,
+		.short_names = cmd_registry_names,
 		.pulls_always = b->v->pull,
 		.no_cache = b->v->no_cache,
 		.no_image = wants_no_image(b),
@@ -324,6 +335,10 @@ execute(struct build *b, struct stv_err **err)
 					    b->r.args.v[i].value));
 	if (is_call(b))
 		rc = cmd_call_run(&b->r.call, &o, err);
+	else if (b->r.is_multi)
+		rc = bld_build_platforms(&o, b->r.platforms.v,
+					 b->r.platforms.len, b->results,
+					 b->indexes, err);
 	else
 		rc = bld_build(&o, b->results, err);
 	stv_strs_clear(&o.build_args);
@@ -372,10 +387,14 @@ is_loaded(const struct build *b)
 static int
 write_results(struct build *b, struct stv_err **err)
 {
-	for (size_t i = 0; i < b->made.n; i++)
-		if (b->results[i].pushed.media_type != NULL)
-			oci_descriptor_copy(&b->made.written[i],
-					    &b->results[i].pushed);
+	for (size_t i = 0; i < b->made.n; i++) {
+		const struct oci_descriptor *pushed =
+			b->r.is_multi ? &b->indexes[i].pushed
+				      : &b->results[i].pushed;
+
+		if (pushed->media_type != NULL)
+			oci_descriptor_copy(&b->made.written[i], pushed);
+	}
 	if (is_loaded(b))
 		stv_emitf(ui_listener(b->ui), STV_EV_NOTE,
 			  "delivering to docker");
@@ -400,8 +419,11 @@ keep_cap(struct build *b)
 	struct cas_gc_opts g = {0};
 	struct cas_gc_result res = {0};
 	struct stv_err *err = NULL;
+	size_t n_executed = 0;
 
-	if (b->results[0].n_executed == 0 && !b->r.has_store_max)
+	for (size_t i = 0; i < cmd_made_results(&b->made); i++)
+		n_executed += b->results[i].n_executed;
+	if (n_executed == 0 && !b->r.has_store_max)
 		return;
 	g.max_bytes = b->r.has_store_max ? b->r.store_max
 					 : cas_gc_default_max(b->store);
@@ -436,7 +458,7 @@ tell_names(struct build *b)
 		const struct bld_target *t = &b->targets[i];
 
 		stv_emitf(ui_listener(b->ui), STV_EV_NOTE, "image %s",
-			  stv_digest_str(&b->results[i].image.config, id));
+			  stv_digest_str(cmd_made_id(&b->made, i), id));
 		for (size_t k = 0; !b->pushes.is_only && k < t->tags.len; k++) {
 			stv_auto_free char *name =
 				cmd_tag_familiar(t->tags.v[k]);
@@ -527,13 +549,17 @@ begin(struct build *b)
 static void
 end(struct build *b)
 {
-	for (size_t i = 0; i < b->made.n; i++) {
+	for (size_t i = 0; i < cmd_made_results(&b->made); i++)
 		bld_result_fini(&b->results[i]);
+	for (size_t i = 0; i < b->made.n; i++) {
 		oci_descriptor_fini(&b->made.written[i]);
+		if (b->indexes != NULL)
+			bld_index_fini(&b->indexes[i]);
 		stv_strs_clear(&b->targets[i].tags);
 	}
 	free(b->targets);
 	free(b->results);
+	free(b->indexes);
 	free(b->made.written);
 	cmd_pushes_fini(&b->pushes);
 	cmd_input_fini(&b->in);

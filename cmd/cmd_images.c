@@ -68,7 +68,8 @@ struct listing {
 
 static void
 add_row(struct listing *l, const struct cas_image *img,
-	const struct oci_config *c, const char *repo, const char *tag)
+	const struct oci_config *c, const char *repo, const char *tag,
+	const char *platforms)
 {
 	char id[STV_DIGEST_STR_MAX], digest[STV_DIGEST_STR_MAX];
 	char size[CMD_SIZE_MAX], ago[CMD_SIZE_MAX];
@@ -94,10 +95,19 @@ add_row(struct listing *l, const struct cas_image *img,
 	json_object_set_new(
 		v, "ID",
 		json_string(cmd_id_str(&img->config, l->o->is_full, id)));
+	json_object_set_new(v, "Platforms", stv_json_str(platforms));
 	json_object_set_new(v, "Repository", stv_json_str(repo));
 	json_object_set_new(v, "Size",
 			    json_string(cmd_size_str(img->size, 3, size)));
 	json_object_set_new(v, "Tag", stv_json_str(tag));
+}
+
+/* The manifests are not read for a list that does not show it. */
+static bool
+wants_platforms(const struct images_values *o)
+{
+	return o->format != NULL && (strstr(o->format, "json") != NULL ||
+				     strstr(o->format, "Platforms") != NULL);
 }
 
 /* One row a tag; the image alone where it has none. */
@@ -106,10 +116,15 @@ on_image(void *arg, const struct cas_image *img)
 {
 	struct listing *l = arg;
 	stv_auto(oci_config) *c = NULL;
+	stv_auto_free char *platforms =
+		wants_platforms(l->o)
+			? cmd_image_platforms(l->store, img, NULL, l->err)
+			: stv_xstrdup("");
 	struct stv_strs tags = {0};
 	int rc = -1;
 
-	if (cmd_image_config(l->store, img, &c, l->err) < 0 ||
+	if (platforms == NULL ||
+	    cmd_image_config(l->store, img, &c, l->err) < 0 ||
 	    cas_image_tags(l->store, &img->manifest, &tags, l->err) < 0)
 		goto out;
 	rc = 0;
@@ -125,10 +140,10 @@ on_image(void *arg, const struct cas_image *img)
 		repo = reg_ref_familiar_repo(&ref);
 		name = reg_ref_familiar(&ref);
 		if (cmd_filter_tag(&l->filter, repo, name))
-			add_row(l, img, c, repo, ref.tag);
+			add_row(l, img, c, repo, ref.tag, platforms);
 	}
 	if (tags.len == 0 && l->filter.references.len == 0)
-		add_row(l, img, c, "<none>", "<none>");
+		add_row(l, img, c, "<none>", "<none>", platforms);
 out:
 	stv_strs_clear(&tags);
 	return rc;
@@ -166,10 +181,11 @@ collect(struct listing *l, const char *pattern, struct stv_err **err)
 static json_t *
 headings(void)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "CreatedAt",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "CreatedAt",
 			 "CREATED AT", "CreatedSince", "CREATED", "Digest",
-			 "DIGEST", "ID", "IMAGE ID", "Repository", "REPOSITORY",
-			 "Size", "SIZE", "Tag", "TAG");
+			 "DIGEST", "ID", "IMAGE ID", "Platforms", "PLATFORMS",
+			 "Repository", "REPOSITORY", "Size", "SIZE", "Tag",
+			 "TAG");
 }
 
 static const char *

@@ -22,6 +22,7 @@
 
 struct inspect_values {
 	const char *format;
+	const char *platform;
 	const char *type;
 };
 
@@ -31,7 +32,8 @@ static const struct cmd_opt opts[] = {
 		"{{index .Field 0}}"),
 	CMD_STR("type", 0, "TYPE", struct inspect_values, type,
 		"only \"image\" is known here"),
-	CMD_LATER_STR("platform", 0),
+	CMD_STR("platform", 0, "OS/ARCH", struct inspect_values, platform,
+		"the image for this platform"),
 	CMD_LATER("size", 's'),
 	CMD_OPT_END,
 };
@@ -180,8 +182,8 @@ print_all(const json_t *found)
 }
 
 static int
-inspect_all(struct cas_store *s, const char *format, char **names, int n,
-	    struct stv_err **err)
+inspect_all(struct cas_store *s, const struct inspect_values *o, char **names,
+	    int n, struct stv_err **err)
 {
 	json_t *found = json_array();
 	int status = CMD_DONE;
@@ -192,6 +194,8 @@ inspect_all(struct cas_store *s, const char *format, char **names, int n,
 		json_t *v;
 
 		if (cmd_image_find(s, names[i], &img, NULL, &missing) < 0 ||
+		    cmd_image_for(s, names[i], o->platform, &img, &missing) <
+			    0 ||
 		    describe(s, &img, &v, &missing) < 0) {
 			cmd_print_error(missing, NULL);
 			status = cmd_exit_status(missing);
@@ -199,12 +203,13 @@ inspect_all(struct cas_store *s, const char *format, char **names, int n,
 			continue;
 		}
 		json_array_append_new(found, v);
-		if (format != NULL && cmd_format_print(format, v, err) < 0) {
+		if (o->format != NULL &&
+		    cmd_format_print(o->format, v, err) < 0) {
 			json_decref(found);
 			return -1;
 		}
 	}
-	if (format == NULL)
+	if (o->format == NULL)
 		print_all(found);
 	json_decref(found);
 	return status;
@@ -225,7 +230,7 @@ inspect_run(struct cmd_ctx *cx, int argc, char **argv, struct stv_err **err)
 				"there are only images here, no '%s'", o.type);
 	if (cmd_store_look(cx, &store, err) < 0)
 		return -1;
-	return inspect_all(store, o.format, argv + 1, n, err);
+	return inspect_all(store, &o, argv + 1, n, err);
 }
 
 const struct cmd_verb cmd_verb_inspect = {

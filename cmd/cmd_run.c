@@ -1,4 +1,5 @@
 /* cmd/cmd_run.c - stave run: an image's command, over a throw-away root. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +12,10 @@
 
 #include "builder/build.h"
 #include "cache/store.h"
+#include "registry/ref.h"
 
 #include "cmd/ctx.h"
+#include "cmd/fetch.h"
 #include "cmd/figures.h"
 #include "cmd/image.h"
 #include "cmd/opts.h"
@@ -30,6 +33,8 @@ struct run_values {
 	const char *entrypoint;
 	const char *hostname;
 	const char *network;
+	const char *platform;
+	const char *pull;
 	const char *shm_size;
 	const char *user;
 	const char *workdir;
@@ -52,6 +57,10 @@ static const struct cmd_opt opts[] = {
 		 "pass standard input on"),
 	CMD_STR("network", 0, "MODE", struct run_values, network,
 		"host (default) or none"),
+	CMD_STR("platform", 0, "OS/ARCH", struct run_values, platform,
+		"the platform of the image"),
+	CMD_STR("pull", 0, "WHEN", struct run_values, pull,
+		"fetch the image: missing (default), always or never"),
 	CMD_FLAG("read-only", 0, struct run_values, is_readonly,
 		 "a root that cannot be written to"),
 	CMD_FLAG("rm", 0, struct run_values, is_rm,
@@ -203,21 +212,62 @@ make_opts(struct run *r, const struct cmd_ctx *cx, struct stv_err **err)
 }
 
 static int
+check_pull(const char *when, struct stv_err **err)
+{
+	if (when == NULL || strcmp(when, "missing") == 0 ||
+	    strcmp(when, "always") == 0 || strcmp(when, "never") == 0)
+		return 0;
+	return stv_fail(err, STV_E_USAGE,
+			"--pull: '%s' is not one of missing, always, never",
+			when);
+}
+
+/* The image of the store: 1, or 0 where it has to be fetched. */
+static int
+find_image(struct run *r, struct cas_store *look, const char *name,
+	   struct stv_err **err)
+{
+	const char *when = r->v->pull == NULL ? "missing" : r->v->pull;
+	struct stv_err *ignored = NULL;
+	reg_auto_ref ref = {0};
+
+	if (strcmp(when, "always") == 0)
+		return 0;
+	if (cmd_image_find(look, name, &r->o.image, NULL, err) == 0 &&
+	    cmd_image_for(look, name, r->v->platform, &r->o.image, err) == 0)
+		return 1;
+	if (stv_err_code(*err) != STV_E_NOT_FOUND || strcmp(when, "never") == 0)
+		return -1;
+	/* An ID is not to be found anywhere else. */
+	if (reg_ref_parse(name, &ref, &ignored) < 0) {
+		stv_err_free(ignored);
+		return -1;
+	}
+	stv_err_clear(err);
+	fprintf(stderr, "Unable to find image '%s' locally\n", name);
+	return 0;
+}
+
+static int
 run(struct cmd_ctx *cx, struct run *r, char **argv, int n, int *ret_status,
     struct stv_err **err)
 {
 	stv_auto(cas_store) *look = NULL;
 	stv_auto(cas_store) *store = NULL;
 	stv_auto(cas_lease) *lease = NULL;
-	int rc;
+	int rc, found;
 
 	for (int i = 1; i < n; i++)
 		stv_strs_add(&r->o.cmd, argv[i + 1]);
 	/* no store is made only to find out that the image is not in it */
-	if (make_opts(r, cx, err) < 0 || cmd_store_look(cx, &look, err) < 0 ||
-	    cmd_image_find(look, argv[1], &r->o.image, NULL, err) < 0 ||
-	    cmd_store_open(cx, &store, err) < 0 ||
-	    cas_lease_take(store, &lease, err) < 0)
+	if (check_pull(r->v->pull, err) < 0 || make_opts(r, cx, err) < 0 ||
+	    cmd_store_look(cx, &look, err) < 0)
+		return -1;
+	found = find_image(r, look, argv[1], err);
+	if (found < 0 || cmd_store_open(cx, &store, err) < 0 ||
+	    cas_lease_take(store, &lease, err) < 0 ||
+	    (found == 0 &&
+	     cmd_fetch(store, argv[1], r->v->platform, &r->o.image, err) < 0))
 		return -1;
 	r->o.store = store;
 	rc = bld_run(&r->o, ret_status, err);

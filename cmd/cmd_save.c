@@ -4,9 +4,11 @@
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/mem.h"
+#include "core/oci.h"
 #include "core/stream.h"
 #include "core/strs.h"
 
+#include "builder/base.h"
 #include "cache/archive_save.h"
 #include "cache/meta.h"
 #include "cache/store.h"
@@ -20,6 +22,7 @@
 struct save_values {
 	const char *format;
 	const char *output;
+	const char *platform;
 };
 
 static const struct cmd_opt opts[] = {
@@ -27,7 +30,8 @@ static const struct cmd_opt opts[] = {
 		"oci (default; docker reads it too) or docker"),
 	CMD_STR("output", 'o', "FILE", struct save_values, output,
 		"write to a file instead of stdout"),
-	CMD_LATER_STR("platform", 0),
+	CMD_STR("platform", 0, "OS/ARCH", struct save_values, platform,
+		"only the image for this platform (default: all)"),
 	CMD_LATER("compress", 0),
 	CMD_OPT_END,
 };
@@ -49,23 +53,41 @@ parse_format(const char *s, enum cas_archive_format *ret, struct stv_err **err)
 	return -1;
 }
 
+/* The manifest that is saved: an index with all that is here, or one of it. */
+static int
+choose_manifest(struct cas_store *s, const char *name, const char *platform,
+		struct cas_image *img, struct stv_digest *ret,
+		struct stv_err **err)
+{
+	stv_auto(oci_manifest) *m = NULL;
+
+	*ret = img->manifest;
+	if (platform == NULL)
+		return 0;
+	if (cmd_image_for(s, name, platform, img, err) < 0)
+		return -1;
+	return bld_image_manifest(s, img, ret, &m, err);
+}
+
 /* Put ${name} among the images; one that is there already gets a name more. */
 static int
-add_image(struct cas_store *s, const char *name, struct cas_save_image *images,
-	  size_t *n, struct stv_err **err)
+add_image(struct cas_store *s, const char *name, const char *platform,
+	  struct cas_save_image *images, size_t *n, struct stv_err **err)
 {
 	stv_auto_free char *tag = NULL;
+	struct stv_digest manifest;
 	struct cas_image img;
 	size_t i;
 
-	if (cmd_image_find(s, name, &img, &tag, err) < 0)
+	if (cmd_image_find(s, name, &img, &tag, err) < 0 ||
+	    choose_manifest(s, name, platform, &img, &manifest, err) < 0)
 		return -1;
 	for (i = 0; i < *n; i++)
-		if (stv_digest_equal(&images[i].manifest, &img.manifest))
+		if (stv_digest_equal(&images[i].manifest, &manifest))
 			break;
 	if (i == *n)
 		(*n)++;
-	images[i].manifest = img.manifest;
+	images[i].manifest = manifest;
 	if (tag != NULL && !stv_strs_has(&images[i].names, tag))
 		stv_strs_add(&images[i].names, tag);
 	return 0;
@@ -107,7 +129,7 @@ save(struct cmd_ctx *cx, const struct save_values *o, char **names, int n_names,
 		return -1;
 	rc = store != NULL ? cas_lease_take(store, &lease, err) : 0;
 	for (int i = 0; i < n_names && rc == 0; i++)
-		rc = add_image(store, names[i], images, &n, err);
+		rc = add_image(store, names[i], o->platform, images, &n, err);
 	if (rc == 0)
 		rc = write_archive(cx, store,
 				   o->output != NULL ? o->output : "-", images,

@@ -1,19 +1,26 @@
 /* cmd/export.c - what --output writes besides the image in the store. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/err.h"
 #include "core/fsat.h"
+#include "core/limits.h"
 #include "core/mem.h"
 #include "core/stream.h"
 #include "core/strs.h"
 
 #include "builder/build.h"
 #include "builder/deliver.h"
+#include "builder/platforms.h"
 #include "cache/archive_save.h"
+#include "cache/blob.h"
 #include "cache/layer.h"
 #include "cache/repack.h"
 #include "cache/store.h"
@@ -35,6 +42,26 @@ is_wanted(const struct cmd_output *o, const struct cmd_made *made, size_t i)
 	       (stage != NULL && strcasecmp(stage, o->target) == 0);
 }
 
+const struct stv_digest *
+cmd_made_id(const struct cmd_made *made, size_t i)
+{
+	return made->n_platforms > 0 ? &made->indexes[i].image.manifest
+				     : &made->results[i].image.config;
+}
+
+/* Results of one target. */
+static size_t
+per_target(const struct cmd_made *made)
+{
+	return made->n_platforms > 0 ? made->n_platforms : 1;
+}
+
+size_t
+cmd_made_results(const struct cmd_made *made)
+{
+	return made->n * per_target(made);
+}
+
 static void
 add_pairs(struct stv_pairs *dst, const struct stv_pairs *src)
 {
@@ -44,10 +71,10 @@ add_pairs(struct stv_pairs *dst, const struct stv_pairs *src)
 
 /* One image in the form that the output wants. */
 static int
-repack(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
-       size_t i, struct cas_save_image *ret, struct stv_err **err)
+repack_one(struct cas_store *s, const struct cmd_output *o,
+	   const struct cmd_made *made, const struct bld_result *r,
+	   struct oci_descriptor *d, struct stv_err **err)
 {
-	const struct bld_result *r = &made->results[i];
 	bool is_annotated = made->annotations->manifest.len > 0;
 	struct cas_repack_opts opts = {
 		.how = o->compression,
@@ -56,11 +83,8 @@ repack(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
 			cmd_output_has_docker_types(o) && !is_annotated,
 		.annotations = o->annotations.manifest,
 	};
-	struct oci_descriptor *d = &made->written[i];
 
 	opts.how.is_stable = made->is_stable;
-	oci_descriptor_fini(d);
-	*d = (struct oci_descriptor){0};
 	if (cas_repack(s, &r->image.manifest, &opts, d, err) < 0)
 		return -1;
 	if (r->config->created != NULL)
@@ -69,6 +93,60 @@ repack(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
 			      r->config->created);
 	add_pairs(&d->annotations, &made->annotations->descriptor);
 	add_pairs(&d->annotations, &o->annotations.descriptor);
+	return 0;
+}
+
+/* The images of all platforms, and the index of them. */
+static int
+repack_all(struct cas_store *s, const struct cmd_output *o,
+	   const struct cmd_made *made, size_t i, struct oci_descriptor *d,
+	   struct stv_err **err)
+{
+	stv_auto_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
+	stv_auto_free struct oci_descriptor *lines =
+		stv_xcalloc(made->n_platforms, sizeof(*lines));
+	struct stv_pairs annotations = {0};
+	const char *type = NULL;
+	int rc = 0;
+
+	for (size_t k = 0; rc == 0 && k < made->n_platforms; k++) {
+		rc = repack_one(s, o, made,
+				&made->results[i * made->n_platforms + k],
+				&lines[k], err);
+		stv_platform_copy(&lines[k].platform, &made->platforms[k]);
+		lines[k].has_platform = true;
+	}
+	add_pairs(&annotations, &made->annotations->index);
+	add_pairs(&annotations, &o->annotations.index);
+	if (rc == 0)
+		type = bld_index_write(lines, made->n_platforms, &annotations,
+				       &text);
+	stv_pairs_clear(&annotations);
+	for (size_t k = 0; k < made->n_platforms; k++)
+		oci_descriptor_fini(&lines[k]);
+	if (rc < 0 ||
+	    cas_blob_put(s, stv_buf_str(&text), text.len, &d->digest, err) < 0)
+		return -1;
+	d->media_type = stv_xstrdup(type);
+	d->size = text.len;
+	add_pairs(&d->annotations, &made->annotations->index_descriptor);
+	add_pairs(&d->annotations, &o->annotations.index_descriptor);
+	return 0;
+}
+
+/* What target ${i} became, in the form that the output wants. */
+static int
+repack(struct cas_store *s, const struct cmd_output *o, struct cmd_made *made,
+       size_t i, struct cas_save_image *ret, struct stv_err **err)
+{
+	struct oci_descriptor *d = &made->written[i];
+
+	oci_descriptor_fini(d);
+	*d = (struct oci_descriptor){0};
+	if (made->n_platforms > 0
+		    ? repack_all(s, o, made, i, d, err) < 0
+		    : repack_one(s, o, made, &made->results[i], d, err) < 0)
+		return -1;
 	*ret = (struct cas_save_image){
 		.manifest = d->digest,
 		.names = o->names.len > 0 ? o->names : made->targets[i].tags,
@@ -99,15 +177,61 @@ write_images(struct cas_store *s, const struct cmd_output *o,
 			out, err);
 }
 
-/* The only target of an output of files. */
+/* The only target of an output of files; its results. */
 static const struct bld_result *
-result_of(const struct cmd_output *o, const struct cmd_made *made)
+results_of(const struct cmd_output *o, const struct cmd_made *made)
 {
 	size_t i = 0;
 
 	while (i + 1 < made->n && !is_wanted(o, made, i))
 		i++;
-	return &made->results[i];
+	return &made->results[i * per_target(made)];
+}
+
+/* "linux_arm_v7", as BuildKit calls the directory of a platform. */
+static char *
+split_name(const struct bld_result *r)
+{
+	char *name = stv_platform_str(&r->config->platform);
+
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '_';
+	return name;
+}
+
+static int
+unpack_split(struct cas_store *s, const struct bld_result *r, int dirfd,
+	     struct stv_err **err)
+{
+	stv_auto_free char *name = split_name(r);
+	stv_auto_fd fd = -1;
+
+	if (mkdirat(dirfd, name, 0755) == 0 || errno == EEXIST)
+		fd = openat(dirfd, name,
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return stv_fail_errno_as(err, STV_E_INPUT, errno,
+					 "cannot make the directory '%s'",
+					 name);
+	return lay_unpack(s, r->diff_ids, r->n_diff_ids, fd, err);
+}
+
+/* The files of all platforms, each in a directory of its own where wanted. */
+static int
+unpack(struct cas_store *s, const struct cmd_output *o,
+       const struct cmd_made *made, int dirfd, struct stv_err **err)
+{
+	const struct bld_result *r = results_of(o, made);
+	bool is_split = o->split == CMD_UNSET ? made->n_platforms > 0
+					      : o->split == CMD_ON;
+	int rc = 0;
+
+	for (size_t k = 0; rc == 0 && k < per_target(made); k++)
+		rc = is_split ? unpack_split(s, &r[k], dirfd, err)
+			      : lay_unpack(s, r[k].diff_ids, r[k].n_diff_ids,
+					   dirfd, err);
+	return rc;
 }
 
 /*
@@ -115,13 +239,14 @@ result_of(const struct cmd_output *o, const struct cmd_made *made)
  * keeps hard links; the blob is nobody's and goes with the next collection.
  */
 static int
-pack_tree(struct cas_store *s, const struct bld_result *r, int dirfd,
-	  struct lay_result *ret, struct stv_err **err)
+pack_tree(struct cas_store *s, const struct cmd_output *o,
+	  const struct cmd_made *made, int dirfd, struct lay_result *ret,
+	  struct stv_err **err)
 {
 	stv_auto(lay_changes) *changes = NULL;
 	stv_auto(lay_view) *nothing = NULL;
 
-	if (lay_unpack(s, r->diff_ids, r->n_diff_ids, dirfd, err) < 0 ||
+	if (unpack(s, o, made, dirfd, err) < 0 ||
 	    lay_view_open(s, NULL, 0, &nothing, err) < 0 ||
 	    lay_changes_scan(s, dirfd, nothing, &(struct lay_writer_opts){0},
 			     &changes, err) < 0)
@@ -130,8 +255,9 @@ pack_tree(struct cas_store *s, const struct bld_result *r, int dirfd,
 }
 
 static int
-write_tree(struct cas_store *s, const struct bld_result *r,
-	   struct stv_sink *out, struct stv_err **err)
+write_tree(struct cas_store *s, const struct cmd_output *o,
+	   const struct cmd_made *made, struct stv_sink *out,
+	   struct stv_err **err)
 {
 	struct stv_err *ignored = NULL;
 	stv_auto(stv_in) *in = NULL;
@@ -143,7 +269,7 @@ write_tree(struct cas_store *s, const struct bld_result *r,
 
 	if (cas_store_tmpdir(s, &name, &dirfd, err) < 0)
 		return -1;
-	rc = pack_tree(s, r, dirfd, &layer, err);
+	rc = pack_tree(s, o, made, dirfd, &layer, err);
 	/* what cannot be removed here goes with the process's own directory */
 	(void)stv_fsat_remove_tree(cas_store_rootfd(s), name, &ignored);
 	stv_err_free(ignored);
@@ -169,7 +295,7 @@ write_file(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0)
 		out = stv_sink_fd(f.fd);
 	if (rc == 0 && o->type == CMD_OUTPUT_TAR)
-		rc = write_tree(s, result_of(o, made), out, err);
+		rc = write_tree(s, o, made, out, err);
 	else if (rc == 0)
 		rc = write_images(s, o, made, out, -1, err);
 	if (rc == 0)
@@ -183,7 +309,6 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 	  const struct cmd_output *o, struct cmd_made *made,
 	  struct stv_err **err)
 {
-	const struct bld_result *r = result_of(o, made);
 	struct cmd_outdir d = CMD_OUTDIR_INIT;
 	int rc;
 
@@ -192,7 +317,7 @@ write_dir(const struct cmd_ctx *cx, struct cas_store *s,
 	if (rc == 0 && o->is_dir)
 		rc = write_images(s, o, made, NULL, d.fd, err);
 	else if (rc == 0)
-		rc = lay_unpack(s, r->diff_ids, r->n_diff_ids, d.fd, err);
+		rc = unpack(s, o, made, d.fd, err);
 	if (rc == 0)
 		rc = cmd_outdir_commit(&d, err);
 	cmd_outdir_close(&d);

@@ -11,6 +11,7 @@
 
 #include "cmd/output.h"
 
+struct bld_index;  /* builder/platforms.h */
 struct bld_result; /* builder/build.h */
 struct bld_target; /* builder/build.h */
 struct cas_store;  /* cache/store.h */
@@ -21,17 +22,33 @@ struct stv_err;	   /* core/err.h */
 struct cmd_made {
 	const struct bld_target *targets;
 	const struct bld_result *results;
-	size_t n; /* of both */
+	size_t n; /* targets */
+	/*
+	 * For several platforms: each target has a result for each of them, and
+	 * an index.  0: one image a target.
+	 */
+	const struct stv_platform *platforms;
+	size_t n_platforms;
+	const struct bld_index *indexes;
 	const struct cmd_annotations *annotations;
 	bool is_stable; /* compress to the same bytes on every machine */
 	/*
-	 * For each target the image as the last archive has it; zeroed where
-	 * there is none.
+	 * For each target the image or index as the last archive has it; zeroed
+	 * where there is none.
 	 */
 	struct oci_descriptor *written;
 	bool is_delivered; /* to an engine: */
 	struct bld_delivered delivered;
 };
+
+/*
+ * cmd_made_id(made, i): what target ${i} is called by: its image's config, or
+ * the index (DESIGN.md, Identity).  Borrows.
+ */
+const struct stv_digest *cmd_made_id(const struct cmd_made *made, size_t i);
+
+/* cmd_made_results(made): how many results there are. */
+size_t cmd_made_results(const struct cmd_made *made);
 
 /*
  * cmd_export(cx, s, o, made, err): write the result of a build as ${o} says.

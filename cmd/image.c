@@ -11,10 +11,12 @@
 
 #include "cache/blob.h"
 #include "cache/meta.h"
+#include "cache/platforms.h"
 #include "cache/store.h"
 #include "registry/ref.h"
 
 #include "cmd/image.h"
+#include "cmd/registry.h"
 
 /* Fewer digits than this are no ID that anybody means. */
 #define MIN_ID_DIGITS 4
@@ -83,6 +85,24 @@ find_by_ref(struct cas_store *s, const char *name, struct cas_image *ret,
 	return found;
 }
 
+/* As registries.conf has it: an alias, or on one of several registries. */
+static int
+find_by_short_name(struct cas_store *s, const char *name, struct cas_image *ret,
+		   char **ret_tag, struct stv_err **err)
+{
+	struct stv_err *ignored = NULL;
+	struct stv_strs names = {0};
+	int found = 0;
+
+	/* What is wrong with name or file is said by who asks a registry. */
+	if (cmd_registry_names(NULL, name, &names, &ignored) < 0)
+		stv_err_clear(&ignored);
+	for (size_t i = 0; i < names.len && found == 0; i++)
+		found = find_by_ref(s, names.v[i], ret, ret_tag, err);
+	stv_strs_clear(&names);
+	return found;
+}
+
 int
 cmd_image_find(struct cas_store *s, const char *name, struct cas_image *ret,
 	       char **ret_tag, struct stv_err **err)
@@ -98,10 +118,62 @@ cmd_image_find(struct cas_store *s, const char *name, struct cas_image *ret,
 		found = find_by_ref(s, name, ret, ret_tag, err);
 	if (found == 0 && s != NULL && is_hex(digits, &n))
 		found = cas_image_find(s, digits, ret, err);
+	if (found == 0 && s != NULL && !is_digest)
+		found = find_by_short_name(s, name, ret, ret_tag, err);
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	stv_fail(err, STV_E_NOT_FOUND, "no such image: %s", name);
 	stv_err_hint(*err, "'stave images' lists those that are here.");
+	return -1;
+}
+
+char *
+cmd_image_platforms(struct cas_store *s, const struct cas_image *img,
+		    size_t *ret_n, struct stv_err **err)
+{
+	struct stv_buf b = STV_BUF_INIT((size_t)64 << 10);
+	cas_auto_parts parts = {NULL};
+	size_t n = 0;
+
+	if (cas_parts_read(s, &img->manifest, &parts, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < parts.len; i++) {
+		stv_auto_free char *one = NULL;
+
+		if (!cas_part_is_image(&parts.v[i]))
+			continue;
+		one = stv_platform_str(&parts.v[i].manifest.platform);
+		stv_buf_addf(&b, "%s%s", n++ > 0 ? ", " : "", one);
+	}
+	if (ret_n != NULL)
+		*ret_n = n;
+	return stv_buf_take(&b);
+}
+
+int
+cmd_image_for(struct cas_store *s, const char *name, const char *platform,
+	      struct cas_image *img, struct stv_err **err)
+{
+	stv_auto_free char *want = NULL, *have = NULL;
+	struct stv_platform p = {0};
+	int r;
+
+	if (platform == NULL)
+		return 0;
+	if (stv_platform_parse(platform, &p, err) < 0)
+		return stv_wrap(err, "--platform");
+	want = stv_platform_str(&p);
+	r = cas_image_for(s, img, &p, img, err);
+	stv_platform_fini(&p);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	have = cmd_image_platforms(s, img, NULL, err);
+	if (have == NULL)
+		return -1;
+	stv_fail(err, STV_E_NOT_FOUND, "'%s' is here for %s, not for %s", name,
+		 have, want);
+	stv_err_hint(*err, "'stave pull --platform %s %s' fetches it.", want,
+		     name);
 	return -1;
 }
 

@@ -7,6 +7,7 @@
 #include "core/json.h"
 
 #include "builder/build.h"
+#include "builder/platforms.h"
 
 #include "cmd/export.h"
 
@@ -20,9 +21,8 @@ cmd_metadata_ids(const struct cmd_made *made, struct stv_buf *ret)
 	char id[STV_DIGEST_STR_MAX];
 
 	for (size_t i = 0; i < made->n; i++)
-		stv_buf_addf(
-			ret, "%s%s", i > 0 ? "\n" : "",
-			stv_digest_str(&made->results[i].image.config, id));
+		stv_buf_addf(ret, "%s%s", i > 0 ? "\n" : "",
+			     stv_digest_str(cmd_made_id(made, i), id));
 }
 
 /* The image as an output has it, else as the store has it. */
@@ -31,22 +31,26 @@ descriptor_json(const struct cmd_made *made, size_t i)
 {
 	const struct oci_descriptor *w = &made->written[i];
 	bool is_written = w->media_type != NULL;
+	bool is_index = made->n_platforms > 0;
 	char digest[STV_DIGEST_STR_MAX];
 	json_t *v, *annotations;
 
 	stv_digest_str(is_written ? &w->digest
+		       : is_index ? &made->indexes[i].image.manifest
 				  : &made->results[i].image.manifest,
 		       digest);
 	v = json_object();
-	(void)json_object_set_new(
-		v, "mediaType",
-		json_string(is_written ? w->media_type : OCI_MT_MANIFEST));
+	(void)json_object_set_new(v, "mediaType",
+				  json_string(is_written ? w->media_type
+					      : is_index ? OCI_MT_INDEX
+							 : OCI_MT_MANIFEST));
 	(void)json_object_set_new(v, "digest", json_string(digest));
 	(void)json_object_set_new(
 		v, "size",
 		json_integer((
-			json_int_t)(is_written
-					    ? w->size
+			json_int_t)(is_written ? w->size
+				    : is_index
+					    ? made->indexes[i].manifest_size
 					    : made->results[i].manifest_size)));
 	if (w->annotations.len == 0)
 		return v;
@@ -64,20 +68,21 @@ target_json(const struct cmd_made *made, size_t i)
 {
 	stv_auto_buf text = STV_BUF_INIT(MAX_NAMES);
 	const struct stv_strs *tags = &made->targets[i].tags;
+	const struct bld_result *r =
+		&made->results[i * (cmd_made_results(made) / made->n)];
 	json_t *v = json_object(), *d = descriptor_json(made, i);
 	char config[STV_DIGEST_STR_MAX];
 
-	if (made->results[i].build_id != NULL) {
-		stv_buf_addf(&text, "stave/local/%s",
-			     made->results[i].build_id);
+	if (r->build_id != NULL) {
+		stv_buf_addf(&text, "stave/local/%s", r->build_id);
 		(void)json_object_set_new(v, "buildx.build.ref",
 					  json_string(stv_buf_str(&text)));
 		stv_buf_truncate(&text, 0);
 	}
-	(void)json_object_set_new(
-		v, "containerimage.config.digest",
-		json_string(stv_digest_str(&made->results[i].image.config,
-					   config)));
+	if (made->n_platforms == 0)
+		(void)json_object_set_new(
+			v, "containerimage.config.digest",
+			json_string(stv_digest_str(&r->image.config, config)));
 	(void)json_object_set(v, "containerimage.digest",
 			      json_object_get(d, "digest"));
 	(void)json_object_set_new(v, "containerimage.descriptor", d);

@@ -183,22 +183,13 @@ take_oci_types(const struct field *f, struct stv_err **err)
 	return take_switch(f, &f->o->oci_types, err);
 }
 
-/* Only what happens anyway can be asked for. */
 static int
 take_split(const struct field *f, struct stv_err **err)
 {
-	bool is_on = false;
-
-	if (parse_switch(f, &is_on, err) < 0)
-		return -1;
-	if (!is_on)
-		return 0;
-	return fail_field(f,
-			  "A build is for one platform: name its directory in "
-			  "dest=.",
-			  err);
+	return take_switch(f, &f->o->split, err);
 }
 
+/* Only what happens anyway can be asked for. */
 static int
 take_push(const struct field *f, struct stv_err **err)
 {

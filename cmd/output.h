@@ -36,12 +36,13 @@ struct cmd_output {
 	struct cmd_annotations annotations;
 	/* oci, docker, and what is pushed: */
 	struct stv_compression compression;
-	bool has_compression; /* it was asked for */
-	bool is_forced;	      /* force-compression */
-	bool is_dir;	      /* oci, tar=false: a directory */
-	bool is_pushed;	      /* registry, or image with push= */
-	bool has_canonical;   /* name-canonical */
-	bool is_by_digest;    /* push-by-digest: without a tag */
+	bool has_compression;  /* it was asked for */
+	bool is_forced;	       /* force-compression */
+	bool is_dir;	       /* oci, tar=false: a directory */
+	bool is_pushed;	       /* registry, or image with push= */
+	bool has_canonical;    /* name-canonical */
+	bool is_by_digest;     /* push-by-digest: without a tag */
+	enum cmd_switch split; /* tar, local: a directory for each platform */
 	enum cmd_switch rewrite_timestamp;
 	enum cmd_switch oci_types; /* oci-mediatypes */
 };
@@ -49,7 +50,7 @@ struct cmd_output {
 /*
  * cmd_output_parse(s, platform, ret, err): "type=tar,dest=x.tar", "DIR"
  * (type=local), "-" (type=tar to stdout); fields as buildx reads them.
- * ${platform} is the image's, for annotations that name one.
+ * ${platform} is the image's, for annotations that name one; NULL: several.
  * Owns:   cmd_output_fini(ret), also after a failure.
  * Errors: STV_E_USAGE, naming the field and the way out.
  */

@@ -4,7 +4,9 @@
 #include "core/cancel.h"
 #include "core/cleanup.h"
 #include "core/err.h"
+#include "core/strs.h"
 
+#include "cache/meta.h"
 #include "registry/conf.h"
 #include "registry/ref.h"
 
@@ -16,6 +18,39 @@ cmd_registry_is_cancelled(void *arg)
 {
 	(void)arg;
 	return stv_is_cancelled();
+}
+
+int
+cmd_registry_names(void *arg, const char *text, struct stv_strs *ret,
+		   struct stv_err **err)
+{
+	struct reg_conf_opts o = {.registries_conf = NULL};
+	stv_auto(reg_conf) *conf = NULL;
+
+	(void)arg;
+	reg_conf_opts_from_env(&o);
+	if (reg_conf_load(&o, &conf, err) < 0)
+		return -1;
+	return reg_conf_short_name(conf, text, ret, err);
+}
+
+int
+cmd_registry_list(struct cas_store *s, const char *text, struct stv_strs *ret,
+		  struct stv_err **err)
+{
+	stv_auto_free char *tag = NULL;
+	reg_auto_ref ref = {0};
+	struct cas_image img;
+	int r;
+
+	if (reg_ref_parse(text, &ref, err) < 0)
+		return -1;
+	tag = reg_ref_tagged(&ref);
+	r = tag == NULL ? 0 : cas_tag_get(s, tag, &img, err);
+	if (r == 0)
+		return cmd_registry_names(NULL, text, ret, err);
+	stv_strs_take(ret, reg_ref_str(&ref));
+	return r < 0 ? -1 : 0;
 }
 
 static int

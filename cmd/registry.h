@@ -5,8 +5,10 @@
 #include "registry/client.h"
 #include "registry/creds.h"
 
-struct reg_conf; /* registry/conf.h */
-struct reg_ref;	 /* registry/ref.h */
+struct cas_store; /* cache/store.h */
+struct reg_conf;  /* registry/conf.h */
+struct reg_ref;	  /* registry/ref.h */
+struct stv_strs;  /* core/strs.h */
 
 /* The user's configuration and a client that knows it. */
 struct cmd_registry {
@@ -25,6 +27,22 @@ struct cmd_registry {
  */
 int cmd_registry_open(const char *authfile, struct cmd_registry *ret,
 		      struct stv_err **err);
+
+/*
+ * cmd_registry_names(arg, text, ret, err): the whole names that ${text} can
+ * mean, as reg_conf_short_name() says; the configuration is read each time, so
+ * only for what was not found.  ${arg} is not looked at.
+ */
+int cmd_registry_names(void *arg, const char *text, struct stv_strs *ret,
+		       struct stv_err **err);
+
+/*
+ * cmd_registry_list(s, text, ret, err): the whole names under which ${text} is
+ * to be fetched, in turn: its own where it names a registry or is in the store
+ * as docker understands it, else those of cmd_registry_names().
+ */
+int cmd_registry_list(struct cas_store *s, const char *text,
+		      struct stv_strs *ret, struct stv_err **err);
 
 /* cmd_registry_is_cancelled(arg): has a signal come?  For reg_client_opts. */
 bool cmd_registry_is_cancelled(void *arg);

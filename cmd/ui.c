@@ -76,6 +76,10 @@ ui_step_text(const struct stv_event *ev, struct stv_buf *ret)
 {
 	if (ev->n_steps > 0) {
 		stv_buf_addc(ret, '[');
+		if (ev->platform != NULL) {
+			ui_text_name(ev->platform, ret);
+			stv_buf_addc(ret, ' ');
+		}
 		if (ev->stage != NULL) {
 			ui_text_name(ev->stage, ret);
 			stv_buf_addc(ret, ' ');

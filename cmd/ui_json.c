@@ -72,6 +72,8 @@ add_step(json_t *v, const struct stv_event *ev)
 
 	if (ev->stage != NULL)
 		json_object_set_new(v, "stage", stv_json_str(ev->stage));
+	if (ev->platform != NULL)
+		json_object_set_new(v, "platform", stv_json_str(ev->platform));
 	if (ev->n_steps > 0) {
 		json_object_set_new(v, "position", json_integer(ev->position));
 		json_object_set_new(v, "of", json_integer(ev->n_steps));

@@ -49,7 +49,8 @@ struct stv_event {
 	uint32_t n_steps;  /* of its stage, for "[build 2/5]"; 0 = no number */
 	uint32_t position; /* in its stage, from 1 */
 	const char *stage; /* stage name, or NULL where there is only one */
-	const char *name;  /* the instruction as the user wrote it, one line */
+	const char *platform; /* of a build for several, or NULL */
+	const char *name; /* the instruction as the user wrote it, one line */
 	const char *text;
 	size_t text_len;
 	int stream; /* 1 stdout, 2 stderr */

@@ -158,6 +158,20 @@ void oci_index_write(const struct oci_index *x, struct stv_buf *ret);
 /* oci_index_add(x): a new, zeroed descriptor at the end.  Borrows. */
 struct oci_descriptor *oci_index_add(struct oci_index *x);
 
+/*
+ * oci_index_choose(x, want): the descriptor that serves ${want} best: of
+ * several variants the newest; the first without a platform where none says
+ * that it is for ${want}; or NULL.  Borrows.
+ */
+const struct oci_descriptor *oci_index_choose(const struct oci_index *x,
+					      const struct stv_platform *want);
+
+/*
+ * oci_is_attachment(d): does it stand in an index beside the images, as
+ * BuildKit's attestations do (platform unknown/unknown)?
+ */
+bool oci_is_attachment(const struct oci_descriptor *d);
+
 /* oci_index_free(x): NULL is ok. */
 void oci_index_free(struct oci_index *x);
 

@@ -297,6 +297,33 @@ oci_index_add(struct oci_index *x)
 	return d;
 }
 
+const struct oci_descriptor *
+oci_index_choose(const struct oci_index *x, const struct stv_platform *want)
+{
+	const struct oci_descriptor *best = NULL, *any = NULL;
+
+	for (size_t i = 0; i < x->n_manifests; i++) {
+		const struct oci_descriptor *d = &x->manifests[i];
+
+		if (!d->has_platform && any == NULL)
+			any = d;
+		if (!d->has_platform || !stv_platform_match(want, &d->platform))
+			continue;
+		/* What serves the best so far is older than it. */
+		if (best == NULL ||
+		    !stv_platform_match(&best->platform, &d->platform))
+			best = d;
+	}
+	return best != NULL ? best : any;
+}
+
+bool
+oci_is_attachment(const struct oci_descriptor *d)
+{
+	return d->has_platform && d->platform.os != NULL &&
+	       strcmp(d->platform.os, "unknown") == 0;
+}
+
 void
 oci_index_free(struct oci_index *x)
 {

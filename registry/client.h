@@ -85,6 +85,19 @@ int reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 			const struct stv_digest *want, struct reg_manifest *ret,
 			struct stv_err **err);
 
+/* As many tags as a repository may have. */
+#define REG_MAX_TAGS 100000
+
+/*
+ * reg_client_tags(c, ref, ret, err): all tags of the repository, in the order
+ * of the registry, appended to ${ret}; page by page, as the header Link leads
+ * (distribution-spec, "Listing Tags"), on the same host only.
+ * Errors: STV_E_NOT_FOUND; STV_E_PROTOCOL: what is no tag; STV_E_LIMIT
+ *         (REG_MAX_TAGS, 1000 pages); and those of reg_host_do().
+ */
+int reg_client_tags(struct reg_client *c, const struct reg_ref *ref,
+		    struct stv_strs *ret, struct stv_err **err);
+
 /*
  * reg_client_blob(c, ref, digest, size, ret, err): a blob as a stream.  A
  * connection that breaks is taken up again where it broke, also at the next
@@ -111,16 +124,6 @@ int reg_client_blob_unhashed(struct reg_client *c, const struct reg_ref *ref,
  * the two, sent what was read last.  Borrows from ${in}.
  */
 const char *reg_client_blob_host(const struct stv_in *in);
-
-/*
- * reg_client_tags(c, ref, ret, err): all tags of the repository, appended to
- * ${ret} in the registry's order, page by page.
- * Errors: STV_E_NOT_FOUND (no such repository), STV_E_LIMIT, and those of
- *         reg_host_do(); then ${ret} is untouched.
- * Limits: 100 000 tags.
- */
-int reg_client_tags(struct reg_client *c, const struct reg_ref *ref,
-		    struct stv_strs *ret, struct stv_err **err);
 
 /* A blob to be sent. */
 struct reg_upload {

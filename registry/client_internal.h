@@ -63,6 +63,13 @@ struct reg_host *reg_client_host(struct reg_client *c,
 bool reg_may_go_on(const struct reg_endpoints *p, size_t i,
 		   struct stv_err **err);
 
+/*
+ * reg_next_page(value): where the header Link (RFC 8288) says the next page is:
+ * path and query on the same host, or NULL where there is none, or one that is
+ * not below /v2/.  ${value} may be NULL.  Owns: the caller.
+ */
+char *reg_next_page(const char *value);
+
 /* reg_back_off(n): wait before try ${n} (from 1): doubled each time, half of it
  * by chance. */
 void reg_back_off(unsigned n);

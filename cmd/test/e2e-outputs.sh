@@ -307,7 +307,7 @@ places() {
     refused 2 'without a name cannot be pushed' -o type=image,push=true
     refused 2 'Choose gzip, zstd or none' -o type=oci,dest=a,compression=estargz
     refused 2 'docker loads a tar only' -o type=docker,tar=false,dest=a
-    refused 2 'is for one platform' -o type=local,platform-split=true,dest=a
+    refused 2 'Write true or false' -o type=local,platform-split=perhaps,dest=a
     refused 2 "Did you mean 'compression'" -o type=oci,dest=a,compresion=gzip
     e2e_same 'file' "$(cat file)" old
     # shellcheck disable=SC2012 # our own names

@@ -53,6 +53,8 @@ show(const struct build_values *v, const struct build_request *r,
 	if (r->has_platform)
 		stv_buf_addf(ret, "platform %s/%s ", r->platform.os,
 			     r->platform.arch);
+	if (r->is_multi)
+		stv_buf_addf(ret, "of %zu ", r->platforms.len);
 	if (r->net == SBX_NET_NONE)
 		stv_buf_adds(ret, "net none ");
 	if (r->isolation != NULL)
@@ -140,7 +142,7 @@ ParameterizedTestParameters(build_request, words_are_checked)
 		{"--annotation=a=b|-o|type=oci,oci-mediatypes=0",
 		 "!--annotation: docker's media types"},
 		{"--build-arg=BUILDKIT_MULTI_PLATFORM=T",
-		 "!BUILDKIT_MULTI_PLATFORM=T is not supported yet"},
+		 "arg BUILDKIT_MULTI_PLATFORM=T of 1 "},
 		{"--build-arg=BUILDKIT_MULTI_PLATFORM=f",
 		 "arg BUILDKIT_MULTI_PLATFORM=f "},
 		{"--build-arg=BUILDKIT_MULTI_PLATFORM=x",
@@ -149,7 +151,9 @@ ParameterizedTestParameters(build_request, words_are_checked)
 		 "stage a stage b stage c "},
 		{"--platform=linux/arm64", "platform linux/arm64 "},
 		{"--platform=linux/arm64,linux/amd64",
-		 "!--platform with several values"},
+		 "platform linux/arm64 of 2 "},
+		{"--platform=arm64,linux/arm64", "platform linux/arm64 "},
+		{"--platform=arm64,,nonsense", "!'' is not a platform"},
 		{"--network=none", "net none "},
 		{"--network=default", ""},
 		{"--network=bridge", "!--network: there is no mode 'bridge'"},

@@ -46,6 +46,8 @@ show(const struct cmd_output *o, struct stv_buf *ret)
 		stv_buf_adds(ret, " force");
 	if (o->is_dir)
 		stv_buf_adds(ret, " dir");
+	if (o->split != CMD_UNSET)
+		stv_buf_addf(ret, " split %d", (int)o->split);
 	if (o->rewrite_timestamp != CMD_UNSET)
 		stv_buf_addf(ret, " rewrite %d", (int)o->rewrite_timestamp);
 	if (cmd_output_has_docker_types(o))
@@ -110,7 +112,8 @@ ParameterizedTestParameters(output, fields)
 		{"type=oci,oci-mediatypes=0", "oci - dockertypes"},
 		{"type=tar,rewrite-timestamp=false", "tar - rewrite 1"},
 		{"type=oci,rewrite-timestamp=true", "oci - rewrite 2"},
-		{"type=local,dest=x,platform-split=false", "local x"},
+		{"type=local,dest=x,platform-split=false", "local x split 1"},
+		{"type=local,dest=x,platform-split=true", "local x split 2"},
 		{"type=image,push=false", "image (none)"},
 		{"type=oci,target=one", "oci - of one"},
 		{"type=oci,\"name=a,b:2\"",
@@ -179,7 +182,8 @@ ParameterizedTestParameters(output, refusals)
 		{"type=docker,compression=gzip", "!Write dest=FILE"},
 		{"type=docker,annotation.a=b", "!Write dest=FILE"},
 		{"type=docker,oci-mediatypes=true", "!Write dest=FILE"},
-		{"type=local,dest=x,platform-split=true", "!one platform"},
+		{"type=local,dest=x,platform-split=perhaps",
+		 "!Write true or false"},
 		{"type=oci,tar=perhaps", "!Write true or false"},
 		{"type=oci,name=Bad Name", "!name=Bad Name"},
 		{"type=oci,oci-mediatypes=false,compression=zstd",
@@ -249,4 +253,24 @@ ParameterizedTest(struct row *r, annotation, places)
 	}
 	cmd_annotations_fini(&a);
 	stv_err_free(err);
+}
+
+Test(annotation, of_several_platforms_the_index_too)
+{
+	struct cmd_annotations a = {0};
+	struct stv_err *err = NULL;
+
+	cr_assert_eq(cmd_annotation_parse("index,index-descriptor:a=b", NULL,
+					  &a, &err),
+		     0);
+	cr_expect_str_eq(stv_pairs_get(&a.index, "a"), "b");
+	cr_expect_str_eq(stv_pairs_get(&a.index_descriptor, "a"), "b");
+	cr_expect_eq(a.manifest.len, 0);
+	cr_assert_eq(cmd_annotation_parse("manifest[linux/arm64]:a=b", NULL, &a,
+					  &err),
+		     -1);
+	check_refusal("manifest[linux/arm64]:a=b", "!cannot be annotated alone",
+		      err);
+	stv_err_free(err);
+	cmd_annotations_fini(&a);
 }

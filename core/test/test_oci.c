@@ -651,3 +651,43 @@ ParameterizedTest(struct time_case *c, oci, times_as_go_prints_them)
 
 	cr_expect_str_eq(s, c->want);
 }
+
+/* The number of the line that is chosen for ${want}, or -1. */
+static int
+choose(const char *const *platforms, size_t n, const char *want)
+{
+	stv_auto(oci_index) *x = stv_xcalloc(1, sizeof(*x));
+	const struct oci_descriptor *d;
+	struct stv_platform p = {0};
+	struct stv_err *err = NULL;
+	int at;
+
+	for (size_t i = 0; i < n; i++) {
+		struct oci_descriptor *line = oci_index_add(x);
+
+		if (platforms[i] == NULL)
+			continue;
+		line->has_platform = true;
+		cr_assert_eq(
+			stv_platform_parse(platforms[i], &line->platform, &err),
+			0);
+	}
+	cr_assert_eq(stv_platform_parse(want, &p, &err), 0);
+	d = oci_index_choose(x, &p);
+	at = d == NULL ? -1 : (int)(d - x->manifests);
+	stv_platform_fini(&p);
+	return at;
+}
+
+Test(oci, the_best_line_of_an_index_is_chosen)
+{
+	static const char *const arm[] = {"linux/arm/v5", "linux/arm/v7",
+					  "linux/arm/v6", "linux/amd64"};
+	static const char *const unnamed[] = {NULL, "linux/amd64", NULL};
+
+	cr_expect_eq(choose(arm, 4, "linux/arm/v7"), 1);
+	cr_expect_eq(choose(arm, 4, "linux/arm/v6"), 2);
+	cr_expect_eq(choose(arm, 4, "linux/arm64"), -1);
+	cr_expect_eq(choose(unnamed, 3, "linux/amd64"), 1);
+	cr_expect_eq(choose(unnamed, 3, "linux/arm64"), 0);
+}

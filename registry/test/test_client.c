@@ -9,8 +9,10 @@
 #include "core/err.h"
 #include "core/mem.h"
 #include "core/stream.h"
+#include "core/strs.h"
 
 #include "registry/client.h"
+#include "registry/client_internal.h"
 #include "registry/test/rig.h"
 
 #define BLOB "hello, blob"
@@ -469,4 +471,101 @@ Test(client, a_manifest_that_is_sent_elsewhere_is_not_put)
 		     -1);
 	cr_expect_eq(stv_err_code(r.err), STV_E_PROTOCOL);
 	rig_close(&r);
+}
+
+/* All tags as one text, or NULL. */
+static char *
+get_tags(struct rig *r)
+{
+	struct stv_buf text = STV_BUF_INIT((size_t)1000);
+	struct stv_strs tags = {0};
+	int rc;
+
+	httpd_start(&r->server);
+	rc = reg_client_tags(r->client, &r->ref, &tags, &r->err);
+	for (size_t i = 0; i < tags.len; i++)
+		stv_buf_addf(&text, "%s%s", i > 0 ? " " : "", tags.v[i]);
+	stv_strs_clear(&tags);
+	if (rc == 0)
+		return stv_buf_take(&text);
+	stv_buf_fini(&text);
+	return NULL;
+}
+
+#define PAGE(link, body)                                                       \
+	"HTTP/1.1 200 OK\r\n" link "Connection: close\r\n\r\n" body
+
+Test(client, tags_come_page_by_page)
+{
+	struct rig r;
+	stv_auto_free char *tags = NULL;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     PAGE("Link: </v2/a/b/tags/list?last=2&n=2>; rel=\"next\""
+			  "\r\n",
+			  "{\"tags\":[\"1\",\"2\"]}"));
+	/* what stands behind another host counts, here */
+	httpd_answer(&r.server,
+		     PAGE("Link: <https://evil/v2/a/b/tags/list?last=3>; "
+			  "rel=\"next\"\r\n",
+			  "{\"tags\":[\"3\"]}"));
+	httpd_answer(&r.server, PAGE("", "{\"tags\":null}"));
+	tags = get_tags(&r);
+	cr_assert_not_null(tags, "%s", stv_err_msg(stv_err_root(r.err)));
+	cr_expect_str_eq(tags, "1 2 3");
+	cr_expect_not_null(strstr(r.server.requests[1],
+				  "GET /v2/a/b/tags/list?last=2&n=2 "));
+	cr_expect_not_null(
+		strstr(r.server.requests[2], "GET /v2/a/b/tags/list?last=3 "));
+	rig_close(&r);
+}
+
+Test(client, a_page_that_leads_to_itself_is_the_end)
+{
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server,
+		     PAGE("Link: </v2/a/b/tags/list?n=1000>; rel=\"next\"\r\n",
+			  "{\"tags\":[\"1\"]}"));
+	cr_expect_null(get_tags(&r));
+	cr_expect_eq(stv_err_code(r.err), STV_E_PROTOCOL);
+	rig_close(&r);
+}
+
+Test(client, what_is_no_tag_is_refused)
+{
+	struct rig r;
+
+	rig_open(&r);
+	httpd_answer(&r.server, PAGE("", "{\"tags\":[\"../x\"]}"));
+	cr_expect_null(get_tags(&r));
+	cr_expect_eq(stv_err_code(r.err), STV_E_PROTOCOL);
+	rig_close(&r);
+}
+
+Test(client, a_link_of_another_kind_is_none)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{NULL, NULL},
+		{"", NULL},
+		{"</v2/x>; rel=\"prev\"", NULL},
+		{"</v2/x>; rel=prev, </v2/y>; title=a; rel=next", "/v2/y"},
+		{"</other>; rel=next", NULL},
+		{"</v2/a b>; rel=next", NULL},
+		{"</v2/a", NULL},
+		{"<http://h>; rel=next", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		stv_auto_free char *got = reg_next_page(cases[i].value);
+
+		if (cases[i].want == NULL)
+			cr_expect_null(got, "%zu", i);
+		else
+			cr_expect_str_eq(got, cases[i].want, "%zu", i);
+	}
 }
