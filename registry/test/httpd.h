@@ -150,8 +150,9 @@ httpd_main(void *arg)
 		if (httpd_is_tls(s, fd)) {
 			i--;
 		} else {
-			httpd_serve(s, fd, i);
+			/* Before the answer is read to its end. */
 			s->n_requests++;
+			httpd_serve(s, fd, i);
 		}
 		(void)shutdown(fd, SHUT_RDWR);
 		(void)close(fd);
