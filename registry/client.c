@@ -301,12 +301,16 @@ reg_client_resolve(struct reg_client *c, const struct reg_ref *ref,
 	return rc;
 }
 
-/* What came is not what was asked for, or what the registry itself says that
- * it is: an answer that was cut off where nothing else tells. */
+/*
+ * What came is not what was asked for, or what the registry itself says that
+ * it is: an answer that was cut off where nothing else tells.  With ${is_hint}
+ * what it says does not count (THREATS C08).
+ */
 static int
 check_manifest(const struct reg_endpoint *p, const char *which,
 	       const struct stv_digest *want, const struct stv_digest *got,
-	       const struct reg_http_response *res, struct stv_err **err)
+	       const struct reg_http_response *res, bool is_hint,
+	       struct stv_err **err)
 {
 	const char *text = reg_http_header(res, "docker-content-digest");
 	char a[STV_DIGEST_STR_MAX], b[STV_DIGEST_STR_MAX];
@@ -319,7 +323,7 @@ check_manifest(const struct reg_endpoint *p, const char *which,
 				"is not what was asked for",
 				p->host, stv_digest_str(want, a), p->path,
 				stv_digest_str(got, b));
-	if (want != NULL || text == NULL)
+	if (want != NULL || text == NULL || is_hint)
 		return 0;
 	if (stv_digest_parse(text, &said, &ignored) < 0) {
 		stv_err_free(ignored);
@@ -337,7 +341,7 @@ check_manifest(const struct reg_endpoint *p, const char *which,
 /* From one place, checked. */
 static int
 manifest_from(struct reg_client *c, const struct reg_endpoint *p,
-	      const char *which, const struct stv_digest *want,
+	      const char *which, const struct stv_digest *want, bool is_again,
 	      struct reg_manifest *ret, struct stv_err **err)
 {
 	struct stv_buf text = STV_BUF_INIT(STV_MAX_MANIFEST);
@@ -348,7 +352,8 @@ manifest_from(struct reg_client *c, const struct reg_endpoint *p,
 	if (rc == 0) {
 		ret->digest = stv_digest_of(stv_buf_str(&text), text.len);
 		ret->has_digest = true;
-		rc = check_manifest(p, which, want, &ret->digest, &res, err);
+		rc = check_manifest(p, which, want, &ret->digest, &res,
+				    is_again, err);
 	}
 	if (rc == 0) {
 		ret->media_type = media_type(&res);
@@ -376,12 +381,13 @@ reg_client_manifest(struct reg_client *c, const struct reg_ref *ref,
 	if (reg_client_places(c, ref, false, &places, err) < 0)
 		return -1;
 	for (size_t i = 0; i < places.len; i++) {
-		rc = manifest_from(c, &places.v[i], which, want, ret, err);
+		rc = manifest_from(c, &places.v[i], which, want, false, ret,
+				   err);
 		/* It may have been cut off: once more. */
 		if (rc < 0 && stv_err_code(*err) == STV_E_DIGEST) {
 			stv_err_clear(err);
-			rc = manifest_from(c, &places.v[i], which, want, ret,
-					   err);
+			rc = manifest_from(c, &places.v[i], which, want, true,
+					   ret, err);
 		}
 		if (rc == 0 || !reg_may_go_on(&places, i, err))
 			break;

@@ -104,18 +104,13 @@ reg_host_is(const struct reg_host *h, const char *name, bool is_insecure)
  * Does the host speak TLS?  Where clear text is allowed at all it is asked
  * once; any answer will do, and any failure but "that is no TLS" and "nobody
  * answers there" is one of a server that does (THREATS C05).
- *
- * Whose certificate it shows is the next request's question: reading the
- * system's authorities takes longer than all else of a push that sends nothing,
- * and is for nothing where there is no TLS.
  */
 static int
 probe(struct reg_host *h, struct stv_err **err)
 {
-	static const struct reg_tls any = {.is_unverified = true};
 	stv_auto_free char *url = stv_xasprintf("https://%s/v2/", h->name);
 	struct reg_http_request req = {.url = url,
-				       .tls = &any,
+				       .tls = h->o.tls,
 				       .is_error_ok = true,
 				       .no_redirect = true,
 				       .no_status_retry = true};
@@ -127,9 +122,7 @@ probe(struct reg_host *h, struct stv_err **err)
 	}
 	if (reg_http_do(h->o.http, &req, &res, err) < 0) {
 		h->is_plain = res.is_no_tls || res.is_refused;
-		/* It may have wanted our certificate. */
-		if (!h->is_plain &&
-		    (h->o.tls == NULL || h->o.tls->cert_file == NULL)) {
+		if (!h->is_plain) {
 			free(h->why_unprobed);
 			h->why_unprobed =
 				stv_xstrdup(stv_err_msg(stv_err_root(*err)));

@@ -174,7 +174,8 @@ Test(faults, a_manifest_that_was_cut_off_is_fetched_again)
 	rig_close(&r);
 }
 
-Test(faults, a_manifest_has_the_digest_that_its_registry_says)
+/* Once more, in case it was cut off; but the header is a hint (THREATS C08). */
+Test(faults, a_manifest_of_another_digest_than_its_registry_says)
 {
 	struct stv_digest d = stv_digest_of("{ }", 3);
 	char text[STV_DIGEST_STR_MAX];
@@ -190,8 +191,9 @@ Test(faults, a_manifest_has_the_digest_that_its_registry_says)
 	httpd_answer(&r.server, answer);
 	httpd_start(&r.server);
 	cr_assert_eq(reg_client_manifest(r.client, &r.ref, NULL, &m, &r.err),
-		     -1);
-	cr_expect_eq(stv_err_code(r.err), STV_E_DIGEST);
+		     0);
+	cr_expect_eq(r.server.n_requests, 2);
+	reg_manifest_fini(&m);
 	rig_close(&r);
 }
 

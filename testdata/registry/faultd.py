@@ -134,7 +134,10 @@ class Proxy:
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         for sock in list(self.open):
-            sock.shutdown(socket.SHUT_RDWR)
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other end was quicker
         time.sleep(seconds)
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
