@@ -105,9 +105,11 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	if (status < 200 || status > 299)
 		return skip_body(t, p, total);
 	if (t->req->max_size > 0 && t->n_arrived + total > t->req->max_size) {
-		stv_fail(&t->limit, STV_E_LIMIT,
-			 "the answer is larger than %ju bytes",
-			 (uintmax_t)t->req->max_size);
+		/* libcurl may have more to give that it held back. */
+		if (t->limit == NULL)
+			stv_fail(&t->limit, STV_E_LIMIT,
+				 "the answer is larger than %ju bytes",
+				 (uintmax_t)t->req->max_size);
 		return 0;
 	}
 	/* From the first byte on it is the reader's. */
