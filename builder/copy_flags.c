@@ -37,13 +37,19 @@ add_chmod(struct bld_stage *st, const struct df_flag *flag,
 static bool
 take_answer(const char *text, struct bld_copy_spec *s)
 {
-	unsigned int uid, gid;
-	char end;
+	const char *colon = strchr(text, ':');
+	struct stv_err *ignored = NULL;
+	bool is_numbers =
+		colon != NULL && colon != text && colon[1] != '\0' &&
+		strspn(text, "0123456789") == (size_t)(colon - text) &&
+		strspn(colon + 1, "0123456789") == strlen(colon + 1);
 
-	if (sscanf(text, "%10u:%10u%c", &uid, &gid, &end) != 2)
+	/* Numbers need no names, and have the limits of a --chown. */
+	if (!is_numbers ||
+	    bld_chown_resolve(NULL, text, &s->uid, &s->gid, &ignored) < 0) {
+		stv_err_free(ignored);
 		return false;
-	s->uid = uid;
-	s->gid = gid;
+	}
 	return true;
 }
 

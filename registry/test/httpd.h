@@ -36,9 +36,9 @@ struct httpd {
 	char requests[HTTPD_MAX][2048];
 	size_t n_requests;
 	size_t n_connections; /* of TLS too */
-	int stall_ms;	   /* before each answer */
-	int drip_ms;	   /* before each byte of it; 0: all at once */
-	int n_mute_hellos; /* so many that begin TLS are hung up on */
+	int stall_ms;	      /* before each answer */
+	int drip_ms;	      /* before each byte of it; 0: all at once */
+	int n_mute_hellos;    /* so many that begin TLS are hung up on */
 };
 
 /* All of ${text}; who has heard enough may hang up. */
