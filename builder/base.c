@@ -219,7 +219,7 @@ find_or_pull(struct bld_build *b, const struct bld_origin *from,
 	stv_platform_host(&host);
 	r = pull(b, &ref, from, want != NULL ? want : &host, ret, err);
 	if (r < 0)
-		wrap_failure(b, reference, want, &ref, err);
+		wrap_failure(b, from->reference, want, &ref, err);
 	stv_platform_fini(&host);
 	forget(&b->pulling, name);
 	if (r == 0)
