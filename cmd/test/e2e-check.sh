@@ -279,7 +279,7 @@ platforms() {
     e2e_has 'variable' "$E2E_OUT" 'InvalidBaseImagePlatform'
     e2e_exits 1 "$STAVE" check --platform linux/s390x .
     e2e_exits 2 "$STAVE" check --platform linux/s390x,linux/amd64 .
-    e2e_has 'several' "$E2E_ERR" 'several values'
+    e2e_has 'several' "$E2E_ERR" 'is several'
 }
 
 # A stage that is not there cannot be built.
