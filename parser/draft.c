@@ -23,6 +23,14 @@ reset(struct df_draft *d)
 	d->heredocs.len = 0;
 }
 
+/* The instruction reaches to here. */
+static void
+extend(struct df_lex *lex, struct stv_span span)
+{
+	current(lex)->node.span.end = span.end;
+	lex->outer.node.span.end = span.end;
+}
+
 void
 df_draft_begin(struct df_lex *lex, const struct df_keyword *keyword,
 	       struct stv_span span)
@@ -40,14 +48,8 @@ df_draft_begin(struct df_lex *lex, const struct df_keyword *keyword,
 	d->node.original = keyword->original;
 	if (keyword->kind == DF_ONBUILD)
 		d->node.trigger = keyword->rest;
-}
-
-/* The instruction reaches to here. */
-static void
-extend(struct df_lex *lex, struct stv_span span)
-{
-	current(lex)->node.span.end = span.end;
-	lex->outer.node.span.end = span.end;
+	/* An ONBUILD reaches to its trigger's keyword at least. */
+	extend(lex, span);
 }
 
 void
